@@ -1,0 +1,83 @@
+# Needs Python 3.11 or newer and make; everything else is installed into .venv, by hash.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.flatbed-setup
+TEST_WORKERS ?= 2
+TEST_ARGS ?=
+
+# The first of these that is new enough; `make setup PYTHON=/path/to/python` overrides it.
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$p -c '$(NEW_ENOUGH)' >/dev/null 2>&1 && { echo $$p; break; }; done)
+
+# uv does not read pip's settings: hand it the index that pip was told to use, if any.
+define with_pip_index
+index="$${UV_DEFAULT_INDEX:-$${UV_INDEX_URL:-$${PIP_INDEX_URL:-$$("$(BIN)/python" -m pip config list 2>/dev/null \
+	| sed -nE "s/^(global|install)\.index-url='(.*)'$$/\2/p" | tail -n 1)}}}"; \
+if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi;
+endef
+export UV_HTTP_TIMEOUT ?= 180
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links $(LOCK_ARGS)
+LOCK_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test check check-static check-long format lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Install everything into .venv, by hash (again only when a lock changed)
+
+$(STAMP): pyproject.toml requirements.lock requirements-dev.lock requirements-build.lock
+	@if [ ! -x "$(BIN)/python" ]; then \
+		if [ -z "$(PYTHON)" ] || ! "$(PYTHON)" -c '$(NEW_ENOUGH)'; then \
+			echo "Flatbed needs Python 3.11 or newer: install it, or name it with PYTHON=..." >&2; exit 1; \
+		fi; \
+		"$(PYTHON)" -m venv "$(VENV)"; \
+	fi
+	@"$(BIN)/python" -c '$(NEW_ENOUGH)' || { echo "$(VENV) holds an older Python: remove it and run make setup again" >&2; exit 1; }
+	@"$(BIN)/python" -m pip --version >/dev/null 2>&1 || "$(BIN)/python" -m ensurepip >/dev/null
+	@"$(BIN)/python" -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-build.lock
+	@$(with_pip_index) "$(BIN)/uv" pip sync --quiet --python "$(BIN)/python" --require-hashes requirements-build.lock requirements-dev.lock
+	@"$(BIN)/uv" pip install --quiet --python "$(BIN)/python" --offline --no-deps --no-build-isolation --editable .
+	@touch "$@"
+
+demo: setup ## Play one campaign from order to usage line and leave the server running
+	$(BIN)/flatbed demo run
+
+run: setup ## Serve the API and work its jobs until interrupted
+	@$(BIN)/flatbed worker & worker=$$!; \
+	trap 'kill $$worker 2>/dev/null; wait $$worker' EXIT; trap 'exit 130' INT; trap 'exit 143' TERM; \
+	$(BIN)/flatbed serve
+
+test: setup ## Run the tests
+	$(BIN)/pytest -n $(TEST_WORKERS) $(TEST_ARGS)
+
+check: check-static test ## Everything that must hold before a change lands
+
+check-static: setup ## The part of the check that runs no tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m lints
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/flatbed openapi --check
+
+check-long: export RUN_LONG = 1
+check-long: check ## The check, with the tests that take minutes
+
+format: setup ## Format the code and repair what can be repaired
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: setup ## Resolve the locks anew (LOCK_ARGS=--upgrade takes newer releases)
+	@$(with_pip_index) $(COMPILE) pyproject.toml --group dev --output-file requirements-dev.lock
+	@$(with_pip_index) $(COMPILE) pyproject.toml --constraint requirements-dev.lock --output-file requirements.lock
+	@$(with_pip_index) $(COMPILE) --group build --constraint requirements-dev.lock --output-file requirements-build.lock
+
+clean: ## Remove the environment, caches and builds; what the program stored in var/ stays
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

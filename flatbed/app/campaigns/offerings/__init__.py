@@ -1,0 +1,1 @@
+"""Offerings, the ISV's products for which it wants partners, and their programmes."""

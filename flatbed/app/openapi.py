@@ -1,0 +1,180 @@
+"""The OpenAPI document as a product: security, headers and problems on every operation.
+
+The document is made from the routes and the permission table, and committed as
+``openapi/openapi.json``; the check fails on a difference.
+"""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+from flatbed.app.permissions import PERMISSIONS
+from flatbed.tenants.access.permissions import HunterBinding, OperationPlane, Permission
+from flatbed.tenants.access.principal import Role
+from flatbed.tenants.access.require import TENANT_HEADER
+from flatbed.tenants.access.scopes import SCOPES
+from flatbed.tenants.kit.http import PROBLEM_TYPE, FieldErrorBody, ProblemBody
+
+VERSION = "1.0.0"
+DESCRIPTION = """\
+Flatbed finds channel partners for software vendors (ISVs): an ISV orders a campaign, the agency's
+hunters work partner candidates through an evidence-gated pipeline, and every qualified partner is
+metered and billed.
+
+Errors are problem documents (RFC 9457) with a stable `code`. Unsafe POSTs take an
+`Idempotency-Key`. Lists are keyset pages. Enumerations may gain values.
+"""
+METHODS = ("get", "post", "put", "patch", "delete")
+STATUS_TEXT = {
+    "400": "The request is malformed.",
+    "401": "No valid access token.",
+    "403": "The token lacks the scope, or the operation is not for this principal.",
+    "404": "No such thing for this caller.",
+    "409": "The state forbids it.",
+    "412": "The resource has changed since it was read.",
+    "422": "The request breaks a rule; `errors` names each place.",
+    "428": "If-Match is missing.",
+    "503": "The service is busy.",
+}
+
+
+def install(app: FastAPI) -> None:
+    """Make ``app.openapi()`` return our document."""
+    made = app.openapi
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _finish(made())
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+
+
+def _finish(document: dict[str, Any]) -> dict[str, Any]:
+    document["info"] = {
+        "title": "Flatbed",
+        "version": VERSION,
+        "description": DESCRIPTION,
+        "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    }
+    document["servers"] = [{"url": "/"}]
+    components = document.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    template = "#/components/schemas/{model}"
+    for model in (FieldErrorBody, ProblemBody):
+        schema = model.model_json_schema(mode="serialization", ref_template=template)
+        schema.pop("$defs", None)
+        schemas[model.__name__] = schema
+    components["responses"] = {f"Problem{status}": _problem(status) for status in STATUS_TEXT}
+    components["securitySchemes"] = {
+        "oauth": {
+            "type": "oauth2",
+            "flows": {
+                "clientCredentials": {
+                    "tokenUrl": "/oauth/token",
+                    "scopes": {scope: scope for scope in sorted(SCOPES)},
+                }
+            },
+        }
+    }
+    for path, item in document["paths"].items():
+        for method in METHODS:
+            if method in item:
+                _operation(path, method, item[method])
+    return document
+
+
+def _operation(path: str, method: str, operation: dict[str, Any]) -> None:
+    operation.get("responses", {}).pop("422", None)
+    permission = PERMISSIONS.rows.get(operation["operationId"])
+    if permission is None:
+        operation["security"] = []
+        return
+    operation["security"] = [{"oauth": [scope]} for scope in permission.scopes]
+    operation["x-principals"] = sorted(permission.roles)
+    parameters = operation.setdefault("parameters", [])
+    parameters += list(_headers(method, permission))
+    for status in _statuses(path, method, operation):
+        operation["responses"][status] = {"$ref": f"#/components/responses/Problem{status}"}
+
+
+def _headers(method: str, permission: Permission) -> list[dict[str, Any]]:
+    found = []
+    if permission.plane is not OperationPlane.AGENCY:
+        found.append(
+            _header(
+                TENANT_HEADER,
+                "The ISV that agency staff act for. An ISV's own client may leave it out; "
+                "a hunter's assignment names it.",
+                {"type": "string", "pattern": "^org_[0-7][0-9a-hjkmnp-tv-z]{25}$"},
+            )
+        )
+    if method == "post":
+        found.append(
+            _header(
+                "Idempotency-Key",
+                "Repeat the request with the same key and it takes effect once (7 days).",
+                {"type": "string", "minLength": 1, "maxLength": 255},
+            )
+        )
+    return found
+
+
+def _header(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "header",
+        "required": False,
+        "description": description,
+        "schema": schema,
+    }
+
+
+def _statuses(path: str, method: str, operation: dict[str, Any]) -> list[str]:
+    conditional = any(p.get("name") == "if-match" for p in operation["parameters"])
+    return [
+        "400",
+        "401",
+        "403",
+        *(["404"] if "{" in path or method != "post" else []),
+        *(["409"] if method != "get" else []),
+        *(["412", "428"] if conditional else []),
+        "422",
+        "503",
+    ]
+
+
+def _problem(status: str) -> dict[str, Any]:
+    return {
+        "description": STATUS_TEXT[status],
+        "content": {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}},
+    }
+
+
+def permission_page() -> str:
+    """The permission table as Markdown, for ``docs/reference/permissions.md``."""
+    roles = list(Role)
+    lines = [
+        "# Permissions",
+        "",
+        "Made from `flatbed/app/permissions.toml` by `flatbed openapi`. "
+        "`candidate` and `campaign` say which live assignment binds a hunter.",
+        "",
+        "| operation | scope | plane | " + " | ".join(role.value for role in roles) + " |",
+        "|---|---|---|" + "---|" * len(roles),
+    ]
+    for row in PERMISSIONS:
+        cells = [_cell(row, role) for role in roles]
+        scopes = " or ".join(f"`{scope}`" for scope in row.scopes)
+        lines.append(f"| `{row.operation}` | {scopes} | {row.plane} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(row: Permission, role: Role) -> str:
+    if role not in row.roles:
+        return ""
+    if role is Role.HUNTER and row.hunter is not HunterBinding.SELF:
+        return str(row.hunter)
+    return "yes"

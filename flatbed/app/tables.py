@@ -1,0 +1,34 @@
+"""Every table of the program: importing this module fills ``metadata``.
+
+Alembic compares it with the database, and foreign keys that are named by text resolve in it.
+"""
+
+from sqlalchemy import MetaData
+
+from flatbed.app.campaigns import models as campaigns
+from flatbed.app.candidates import models as candidates
+from flatbed.app.hunting import models as hunting
+from flatbed.app.qualifications import models as qualifications
+from flatbed.app.registry import models as registry
+from flatbed.billing.pricing import models as pricing
+from flatbed.billing.usage import models as usage
+from flatbed.tenants.kit.database import kernel_tables as kernel
+from flatbed.tenants.kit.database.tables import Base
+from flatbed.tenants.oauth import models as oauth
+from flatbed.tenants.organizations import models as organizations
+
+__all__ = [
+    "campaigns",
+    "candidates",
+    "hunting",
+    "kernel",
+    "metadata",
+    "oauth",
+    "organizations",
+    "pricing",
+    "qualifications",
+    "registry",
+    "usage",
+]
+
+metadata: MetaData = Base.metadata

@@ -1,0 +1,91 @@
+"""The composition root: which implementation stands behind each port.
+
+The only module that knows all floors. What a lower floor needs from a higher one is a Protocol
+declared low and bound here.
+"""
+
+from dataclasses import dataclass, field
+
+from flatbed.app.hunting.bindings import LiveAssignments
+from flatbed.app.permissions import PERMISSIONS, agree
+from flatbed.app.routers import ROUTERS
+from flatbed.tenants.access.require import Gate
+from flatbed.tenants.kit.crypto import Keyring
+from flatbed.tenants.kit.database.engine import Database, create_engine
+from flatbed.tenants.kit.database.guard import migrations_at_head, refuse_unsafe_role
+from flatbed.tenants.kit.database.urls import connect
+from flatbed.tenants.kit.settings import KernelSettings
+from flatbed.tenants.oauth.wiring import OAuth, build_oauth, ensure_signing_key
+from flatbed.tenants.organizations.service import RealmTenants
+
+
+class SettingsMissingError(Exception):
+    """A setting without which the program must not start."""
+
+
+@dataclass
+class Program:
+    """All parts of one process, on one engine."""
+
+    settings: KernelSettings
+    database: Database
+    keyring: Keyring
+    oauth: OAuth
+    gate: Gate
+    database_url: str = field(repr=False)
+
+    async def start(self) -> None:
+        """Refuse an unsafe database role, and make the first signing key.
+
+        Raises:
+            UnsafeRoleError: row-level security would not bind this role.
+        """
+        connection = await connect(self.database_url)
+        try:
+            await refuse_unsafe_role(connection)
+        finally:
+            await connection.close()
+        await ensure_signing_key(self.database, self.keyring)
+
+    async def ready(self) -> bool:
+        """Whether the database answers and its migrations are at head."""
+        try:
+            connection = await connect(self.database_url)
+        except OSError:
+            return False
+        try:
+            return await migrations_at_head(connection)
+        finally:
+            await connection.close()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.database.close()
+
+
+def build(settings: KernelSettings) -> Program:
+    """Put the program together.
+
+    Raises:
+        SettingsMissingError: no database or no secret is configured.
+        WeakSecretError: the secret is shorter than 32 bytes.
+        PermissionTableError: routes and permission table differ.
+    """
+    if settings.database_url is None:
+        raise SettingsMissingError("FLATBED_DATABASE_URL")
+    if settings.secret_key is None:
+        raise SettingsMissingError("FLATBED_SECRET_KEY")
+    agree(ROUTERS, PERMISSIONS)
+    url = settings.database_url.get_secret_value()
+    database = Database(create_engine(url, pool_size=settings.pool_size))
+    keyring = Keyring(settings.secret_key.get_secret_value().encode())
+    oauth = build_oauth(database, keyring, settings, PERMISSIONS)
+    gate = Gate(
+        database=database,
+        keyring=keyring,
+        permissions=PERMISSIONS,
+        authenticator=oauth.authenticator,
+        tenants=RealmTenants(),
+        assignments=LiveAssignments(),
+    )
+    return Program(settings, database, keyring, oauth, gate, url)

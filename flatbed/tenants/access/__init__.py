@@ -1,0 +1,1 @@
+"""Who is calling and what he may: principal, scopes, the permission table, ``require(scope)``."""

@@ -1,0 +1,62 @@
+"""The outermost layer: a request id, one log line, and no exception that leaves unanswered."""
+
+import time
+from typing import Any
+
+import structlog
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from flatbed.tenants.kit.http import render
+from flatbed.tenants.kit.ids import encode, uuid7
+from flatbed.tenants.kit.logging import trail
+from flatbed.tenants.kit.problems import InternalError
+
+log = structlog.get_logger(__name__)
+
+
+class RequestLayer:
+    """Pure ASGI: a ``BaseHTTPMiddleware`` would cost more than most of our endpoints."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = encode("req", uuid7())
+        scope.setdefault("state", {})["request_id"] = request_id
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        started = time.perf_counter()
+        status: int | None = None
+
+        async def numbered(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message.get("headers", []),
+                    (b"x-request-id", request_id.encode()),
+                ]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, numbered)
+        except Exception as error:  # noqa: BLE001 - the last place where it can be answered
+            log.error("unhandled", **trail(error))  # noqa: TRY400 - its text may hold values
+            if status is None:
+                await render(InternalError(), Request(scope))(scope, receive, numbered)
+        finally:
+            log.info("request", **_line(scope), status=status, seconds=_since(started))
+
+
+def _line(scope: Scope) -> dict[str, Any]:
+    route = scope.get("route")
+    return {"method": scope["method"], "route": getattr(route, "path", None)}
+
+
+def _since(started: float) -> float:
+    return round(time.perf_counter() - started, 4)

@@ -1,0 +1,1 @@
+"""The engine, the sessions and the hook that binds a transaction."""

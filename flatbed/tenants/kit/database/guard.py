@@ -1,0 +1,63 @@
+"""What the program checks of its database before it serves anybody."""
+
+from typing import Final
+
+from flatbed.tenants.kit.database.migrate import heads
+from flatbed.tenants.kit.database.urls import Plain
+
+FIRST_SAFE: Final = {15: 150014, 16: 160010, 17: 170006}
+"""By major version, the first release with the fixes of known leaks past row security."""
+_OLDEST: Final = 15
+
+# Both the role that signed in and the one it became: SET ROLE can be taken back.
+_FACTS: Final = """
+SELECT r.rolname, r.rolsuper, r.rolbypassrls, r.rolcreaterole, r.rolreplication,
+       EXISTS (SELECT FROM pg_auth_members m WHERE m.member = r.oid) AS member,
+       EXISTS (SELECT FROM pg_class c WHERE c.relowner = r.oid
+                 AND c.relnamespace = 'public'::regnamespace)
+       OR EXISTS (SELECT FROM pg_database d WHERE d.datdba = r.oid
+                    AND d.datname = current_database()) AS owner
+FROM pg_roles r WHERE r.rolname IN (current_user, session_user)
+"""
+_REASONS: Final = {
+    "rolsuper": "is a superuser, whom row security does not bind",
+    "rolbypassrls": "has BYPASSRLS, so row security does not bind it",
+    "rolcreaterole": "has CREATEROLE, so it can make itself a member of other roles",
+    "rolreplication": "has REPLICATION, so it can read every table's log",
+    "member": "is a member of another role, whose rights it can take",
+    "owner": "owns tables or the database, so it can switch row security off",
+}
+
+
+class UnsafeRoleError(Exception):
+    """With this role or server the database would not keep tenants apart."""
+
+
+async def refuse_unsafe_role(connection: Plain) -> None:
+    """Raise `UnsafeRoleError` unless row security binds the connected role on a fixed release."""
+    number = int(await connection.fetchval("SELECT current_setting('server_version_num')"))
+    major = number // 10000
+    if major < _OLDEST or number < FIRST_SAFE.get(major, 0):
+        fixed = FIRST_SAFE.get(major, FIRST_SAFE[_OLDEST])
+        raise UnsafeRoleError(
+            f"PostgreSQL {major}.{number % 10000} has known leaks past row security: "
+            f"use {fixed // 10000}.{fixed % 10000} or a newer one"
+        )
+    for facts in await connection.fetch(_FACTS):
+        reasons = [text for name, text in _REASONS.items() if facts[name]]
+        if reasons:
+            raise UnsafeRoleError(
+                f"the database role {facts['rolname']} {'; it '.join(reasons)}: "
+                "set FLATBED_DATABASE_URL to the app_url that `flatbed db init` printed"
+            )
+
+
+async def migrations_at_head(connection: Plain) -> bool:
+    """Whether the schema is exactly the one this program was written for."""
+    readable = await connection.fetchval(
+        "SELECT has_table_privilege(to_regclass('public.alembic_version'), 'SELECT')"
+    )
+    if not readable:
+        return False
+    found = await connection.fetch("SELECT version_num FROM public.alembic_version")
+    return {row["version_num"] for row in found} == set(heads())

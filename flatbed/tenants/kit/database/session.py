@@ -1,0 +1,187 @@
+"""The sessions: one distinct type per plane and direction, so that mypy refuses a misuse.
+
+A service takes the narrowest type that it needs. None of them is ever committed by a feature:
+:class:`flatbed.tenants.kit.database.engine.Database` opens, commits and rolls back.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Self, cast
+from uuid import UUID
+
+from sqlalchemy import Connection, event, text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.orm import Session, SessionTransaction
+
+from flatbed.tenants.kit.clock import Clock
+from flatbed.tenants.kit.database.connection import BoundConnection
+from flatbed.tenants.kit.database.context import Context, Plane
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who acts, for the audit: never a name or an address, only ids.
+
+    ``actor`` is ``client:client_…``, ``staff:staff_…`` or ``system:<job>``; ``client_id`` is the
+    OAuth client behind a request, None in jobs.
+    """
+
+    actor: str
+    request_id: str
+    client_id: UUID | None = None
+
+
+class BoundSession(Session):
+    """A session whose transactions all carry the same context."""
+
+    context: Context
+    doomed: bool = False
+    """True after an error inside a borrowed plane: the transaction can only be rolled back."""
+
+
+@event.listens_for(BoundSession, "after_begin")
+def _bind(session: BoundSession, _: SessionTransaction, connection: Connection) -> None:
+    driver = cast("BoundConnection", connection.connection.driver_connection)
+    driver.bind(session.context)
+
+
+class PlaneSession(AsyncSession):
+    """What all sessions share: context, caller and the realm's clock."""
+
+    sync_session_class = BoundSession
+    sync_session: BoundSession
+    planes: ClassVar[frozenset[Plane]] = frozenset()
+
+    def __init__(
+        self, engine: AsyncEngine, *, context: Context, caller: Caller, clock: Clock
+    ) -> None:
+        if context.plane not in self.planes:
+            raise PlaneMismatchError(type(self).__name__)
+        super().__init__(engine, expire_on_commit=False)
+        self.sync_session.context = context
+        self.caller = caller
+        self.clock = clock
+
+    @classmethod
+    def borrow(cls, lender: "PlaneSession") -> Self:
+        """The same transaction, seen as this type. Only :func:`agency_plane` may call it."""
+        borrowed = cls.__new__(cls)
+        borrowed.sync_session = lender.sync_session
+        borrowed.bind = lender.bind
+        borrowed.caller = lender.caller
+        borrowed.clock = lender.clock
+        return borrowed
+
+    @property
+    def context(self) -> Context:
+        """The context that every transaction of this session begins with."""
+        return self.sync_session.context
+
+    @property
+    def realm_id(self) -> UUID:
+        """The realm of the transaction."""
+        return _present(self.context.realm_id)
+
+    def now(self) -> datetime:
+        """The realm's time. Rules, deadlines and rows use no other."""
+        return self.clock.now()
+
+
+class PlaneMismatchError(RuntimeError):
+    """A session type was opened with a context of another plane."""
+
+
+class TenantReadSession(PlaneSession):
+    """One tenant's rows, to read."""
+
+    planes = frozenset({Plane.NONE})
+
+    @property
+    def tenant_id(self) -> UUID:
+        """The tenant of the transaction: an ISV's organization id."""
+        return _present(self.context.tenant_id)
+
+
+class TenantSession(TenantReadSession):
+    """One tenant's rows, to read and write."""
+
+
+class AgencyReadSession(PlaneSession):
+    """One realm's agency plane, to read."""
+
+    planes = frozenset({Plane.AGENCY})
+
+
+class AgencySession(AgencyReadSession):
+    """One realm's agency plane, to read and write."""
+
+
+class LoginSession(PlaneSession):
+    """Clients, secrets and keys, before a token is known."""
+
+    planes = frozenset({Plane.LOGIN})
+
+
+class WorkerSession(PlaneSession):
+    """Which tenants wait for a job; ids and instants only."""
+
+    planes = frozenset({Plane.WORKER})
+
+
+def _present(value: UUID | None) -> UUID:
+    if value is None:
+        raise PlaneMismatchError
+    return value
+
+
+class SavepointError(RuntimeError):
+    """A savepoint spans an edge of the agency plane.
+
+    Rolling back to it would switch the plane on again, unseen.
+    """
+
+
+@asynccontextmanager
+async def agency_plane(session: TenantSession) -> AsyncIterator[AgencySession]:
+    """Enter the agency plane inside a tenant's transaction.
+
+    The tenant's rows stay visible, the realm's agency rows join them until the block ends. Only
+    the services listed in ``lints/agency_plane.txt`` call this. An error inside ends the
+    transaction: the plane is left on, but nothing can be committed any more.
+    """
+    async with _plane(session):
+        yield AgencySession.borrow(session)
+
+
+@asynccontextmanager
+async def agency_plane_to_read(session: TenantReadSession) -> AsyncIterator[AgencyReadSession]:
+    """As :func:`agency_plane`, for reading."""
+    async with _plane(session):
+        yield AgencyReadSession.borrow(session)
+
+
+@asynccontextmanager
+async def _plane(session: TenantReadSession) -> AsyncIterator[None]:
+    if session.in_nested_transaction():
+        raise SavepointError
+    try:
+        await _switch(session, Plane.AGENCY)
+        yield
+        if session.in_nested_transaction():
+            raise SavepointError
+        await _switch(session, Plane.NONE)
+    except BaseException:
+        session.sync_session.doomed = True
+        raise
+
+
+async def _switch(session: TenantReadSession, plane: Plane) -> None:
+    await session.flush()
+    await session.execute(text(f"SET LOCAL flatbed.plane = '{plane.value}'"))
+
+
+def options(session: PlaneSession) -> dict[str, Any]:
+    """What a second transaction of the same caller needs (see ``Database``)."""
+    return {"context": session.context, "caller": session.caller, "clock": session.clock}

@@ -1,0 +1,240 @@
+"""The edge of HTTP: replies with their ETag, preconditions, and the one handler of problems."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+from uuid import UUID
+
+import structlog
+from fastapi import FastAPI, Header, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm.exc import StaleDataError
+from starlette.exceptions import HTTPException
+
+from flatbed.tenants.kit.canonical import canonical
+from flatbed.tenants.kit.problems import (
+    ConflictError,
+    FieldError,
+    InternalError,
+    InvalidError,
+    MalformedError,
+    MethodNotAllowedError,
+    NotFoundError,
+    PreconditionFailedError,
+    PreconditionRequiredError,
+    Problem,
+    UnavailableError,
+)
+
+log = structlog.get_logger(__name__)
+
+PROBLEM_TYPE = "application/problem+json"
+
+
+class FieldErrorBody(BaseModel):
+    """One wrong place of a request."""
+
+    pointer: str
+    code: str
+    message: str
+
+
+class ProblemBody(BaseModel):
+    """RFC 9457. Extension members (for example `criteria`) stand beside these."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    request_id: str
+    errors: Annotated[list[FieldErrorBody], Field(description="Empty unless single places fail.")]
+
+
+def reply(
+    model: BaseModel,
+    *,
+    status: int = 200,
+    version: int | None = None,
+    location: str | None = None,
+) -> Response:
+    """A JSON reply; ``version`` becomes the ETag, for If-Match only."""
+    headers: dict[str, str] = {}
+    if version is not None:
+        headers["ETag"] = f'"{version}"'
+    if location is not None:
+        headers["Location"] = location
+    return Response(model.model_dump_json(), status, headers=headers, media_type="application/json")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The query parameters of every list; ``limit`` is capped at 200, not refused."""
+
+    limit: Annotated[int, Query(ge=1, description="Rows on a page, at most 200.")] = 50
+    cursor: Annotated[
+        str | None, Query(max_length=500, description="`next_cursor` of the page before.")
+    ] = None
+
+
+def read_etag(value: str) -> int:
+    """The version in an If-Match header.
+
+    Raises:
+        PreconditionFailedError: not one strong ETag of ours: nothing that we have matches it.
+    """
+    number = value.strip().removeprefix('"').removesuffix('"')
+    if value.strip() != f'"{number}"' or not number.isdecimal() or len(number) > 9:  # noqa: PLR2004 - nine digits fit an integer
+        raise PreconditionFailedError
+    return int(number)
+
+
+def required_version(
+    if_match: Annotated[str | None, Header(description="The ETag of the version you read.")] = None,
+) -> int:
+    """Dependency of operations that change a version."""
+    if if_match is None:
+        raise PreconditionRequiredError
+    return read_etag(if_match)
+
+
+def optional_version(
+    if_match: Annotated[str | None, Header(description="The ETag of the version you read.")] = None,
+) -> int | None:
+    """Dependency of state changes that may name a version."""
+    return None if if_match is None else read_etag(if_match)
+
+
+def match(current: int, wanted: int | None) -> None:
+    """Refuse a stale version. Compare only after locking the row."""
+    if wanted is not None and current != wanted:
+        raise PreconditionFailedError
+
+
+# What SQLSTATEs mean to a caller. A driver's text holds values of rows and is never used.
+BY_SQLSTATE: Mapping[str, type[Problem]] = {
+    "23505": ConflictError,
+    "23503": ConflictError,
+    "23P01": ConflictError,
+    "23514": ConflictError,
+    "40001": UnavailableError,
+    "40P01": UnavailableError,
+    "55P03": UnavailableError,
+    "57014": UnavailableError,
+    "53300": UnavailableError,
+    "57P01": UnavailableError,
+    "57P03": UnavailableError,
+    "22003": InvalidError,
+    "22007": InvalidError,
+    "22008": InvalidError,
+    "22021": InvalidError,
+    "22P05": InvalidError,
+}
+
+
+def render(problem: Problem, request: Request) -> Response:
+    """The one way in which a problem becomes a response."""
+    request_id = getattr(request.state, "request_id", "")
+    body: dict[str, Any] = {
+        **problem.extra,
+        "type": f"/problems/{problem.code}",
+        "title": problem.title,
+        "status": problem.status,
+        "code": problem.code,
+        "detail": problem.detail,
+        "request_id": request_id,
+        "errors": [
+            {"pointer": e.pointer, "code": e.code, "message": e.message} for e in problem.errors
+        ],
+    }
+    headers = dict(problem.headers)
+    if problem.status == UnavailableError.status:
+        headers.setdefault("Retry-After", "1")
+    return Response(
+        canonical(_jsonable(body)), problem.status, headers=headers, media_type=PROBLEM_TYPE
+    )
+
+
+def _jsonable(value: Any) -> Any:  # noqa: ANN401 - JSON's own type
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, dict):
+        return {key: _jsonable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_jsonable(item) for item in value]
+    return str(value) if isinstance(value, UUID) else value
+
+
+def from_database(error: SQLAlchemyError) -> Problem:
+    """The problem behind a database error, by SQLSTATE alone."""
+    if isinstance(error, StaleDataError):
+        return PreconditionFailedError()
+    if isinstance(error, PoolTimeoutError):
+        return UnavailableError()
+    sqlstate = getattr(getattr(error, "orig", None), "sqlstate", None)
+    if sqlstate is None and isinstance(error, DBAPIError) and error.connection_invalidated:
+        return UnavailableError()
+    return BY_SQLSTATE.get(sqlstate or "", InternalError)()
+
+
+def install(app: FastAPI) -> None:
+    """Register the handlers on the app."""
+
+    @app.exception_handler(Problem)
+    async def problem(request: Request, error: Problem) -> Response:
+        return render(error, request)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        return render(from_validation(error), request)
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        known: Mapping[int, type[Problem]] = {
+            400: MalformedError,
+            404: NotFoundError,
+            405: MethodNotAllowedError,
+        }
+        problem = known.get(error.status_code, InternalError)(headers=error.headers)
+        return render(problem, request)
+
+    @app.exception_handler(SQLAlchemyError)
+    async def database(request: Request, error: SQLAlchemyError) -> Response:
+        found = from_database(error)
+        log.warning("database_error", kind=type(error).__name__, code=found.code)
+        return render(found, request)
+
+
+def from_validation(error: RequestValidationError) -> Problem:
+    """Pydantic's findings as ours: a bad id in a path is a missing row; never the input."""
+    findings = error.errors()
+    if any(finding["loc"][0] == "path" for finding in findings):
+        return NotFoundError()
+    if any(finding["type"] == "json_invalid" for finding in findings):
+        return MalformedError()
+    return InvalidError(
+        errors=[
+            FieldError(_pointer(finding["loc"]), finding["type"].replace("_", "-"), _words(finding))
+            for finding in findings
+        ]
+    )
+
+
+def _pointer(loc: tuple[Any, ...]) -> str:
+    where, *path = loc
+    if where == "body":
+        return "/" + "/".join(str(p).replace("~", "~0").replace("/", "~1") for p in path)
+    return f"{where}:{'.'.join(str(p) for p in path)}"
+
+
+def _words(finding: Mapping[str, Any]) -> str:
+    # Messages of our own validators are fixed texts; pydantic's name types and limits only,
+    # except for those that repeat what was sent.
+    if finding["type"] in {"value_error", "assertion_error"}:
+        return str(finding["msg"]).removeprefix("Value error, ")
+    if finding["type"] in {"json_invalid", "uuid_parsing", "datetime_parsing"}:
+        return "The value cannot be read."
+    return str(finding["msg"])

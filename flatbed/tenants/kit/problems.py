@@ -1,0 +1,218 @@
+"""Problem details (RFC 9457): every refusal is a typed class that owns its status, code and title.
+
+Raised anywhere, rendered in one place (:mod:`flatbed.tenants.kit.http`). The body never repeats
+the input and never holds a driver's or an exception's text.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One thing wrong with the request: where (JSON pointer or ``parameter:name``) and what."""
+
+    pointer: str
+    code: str
+    message: str
+
+
+class Problem(Exception):
+    """A refusal that the caller can act on.
+
+    ``detail`` says what to do next. ``extra`` are extension members (for example the failing
+    ``criteria``); they hold ids and our own words only.
+    """
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal-error"
+    title: ClassVar[str] = "Something went wrong on our side"
+    advice: ClassVar[str] = "Repeat the request with the same Idempotency-Key; nothing was changed."
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        errors: Sequence[FieldError] = (),
+        extra: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(self.code)
+        self.detail = detail or self.advice
+        self.errors = tuple(errors)
+        self.extra = dict(extra or {})
+        self.headers = dict(headers or {})
+
+
+class InternalError(Problem):
+    """An error that we did not foresee. The log has it under the request id."""
+
+
+class NotFoundError(Problem):
+    """No such thing for this caller.
+
+    A malformed id, a missing row, another tenant's row and a row that no assignment opens all
+    answer exactly like this.
+    """
+
+    status = 404
+    code = "not-found"
+    title = "Not found"
+    advice = "Check the id, and that your credentials may see it."
+
+
+class ConflictError(Problem):
+    """The row's state forbids it, or a unique value is taken."""
+
+    status = 409
+    code = "conflict"
+    title = "The request conflicts with what is stored"
+    advice = "Read the resource again; a unique value may be taken or a reference may be missing."
+
+
+class InvalidError(Problem):
+    """The request is understood and breaks a rule; ``errors`` names each place."""
+
+    status = 422
+    code = "invalid-request"
+    title = "The request is not valid"
+    advice = "Mend the places that `errors` names and send the request again."
+
+    @classmethod
+    def at(cls, pointer: str, code: str, message: str) -> "InvalidError":
+        """One wrong place."""
+        return cls(errors=[FieldError(pointer, code, message)])
+
+
+class MalformedError(Problem):
+    """The body is not JSON."""
+
+    status = 400
+    code = "malformed-body"
+    title = "The body is not JSON"
+    advice = "Send one JSON document in UTF-8 with Content-Type: application/json."
+
+
+class UnauthenticatedError(Problem):
+    """No valid access token."""
+
+    status = 401
+    code = "invalid-token"
+    title = "A valid access token is needed"
+    advice = "Get a token at /oauth/token and send it as Authorization: Bearer."
+
+
+class ForbiddenError(Problem):
+    """The token is good, but this operation is not for this principal."""
+
+    status = 403
+    code = "forbidden"
+    title = "This principal may not do that"
+    advice = "See the permission table for the principals of this operation."
+
+
+class InsufficientScopeError(Problem):
+    """The token lacks the operation's scope."""
+
+    status = 403
+    code = "insufficient-scope"
+    title = "The token lacks a scope"
+    advice = "Ask for a token with the scope that the operation names."
+
+
+class TenantRequiredError(Problem):
+    """Agency staff must say which ISV they act for."""
+
+    status = 400
+    code = "tenant-required"
+    title = "The ISV is not named"
+    advice = "Send the header Flatbed-Tenant: org_…"
+
+
+class PreconditionRequiredError(Problem):
+    """The operation changes a version: say which."""
+
+    status = 428
+    code = "precondition-required"
+    title = "If-Match is missing"
+    advice = "Read the resource and send its ETag in If-Match."
+
+
+class PreconditionFailedError(Problem):
+    """The resource was changed since it was read."""
+
+    status = 412
+    code = "precondition-failed"
+    title = "The resource has changed"
+    advice = "Read it again, look at the change, and repeat with the new ETag."
+
+
+class IdempotencyConflictError(Problem):
+    """The key is in use by a request that has not finished."""
+
+    status = 409
+    code = "idempotency-in-progress"
+    title = "A request with this Idempotency-Key is still running"
+    advice = "Wait and repeat it with the same key."
+
+
+class IdempotencyMismatchError(Problem):
+    """The key was used for another request."""
+
+    status = 422
+    code = "idempotency-mismatch"
+    title = "This Idempotency-Key belongs to another request"
+    advice = "Use a new key for a new request."
+
+
+class IdempotencyKeyError(Problem):
+    """The key is not usable."""
+
+    status = 400
+    code = "idempotency-key-invalid"
+    title = "The Idempotency-Key is not valid"
+    advice = "Send 1 to 255 visible ASCII characters."
+
+
+class InvalidCursorError(Problem):
+    """The cursor is not ours, or belongs to another list."""
+
+    status = 400
+    code = "invalid-cursor"
+    title = "The cursor is not valid"
+    advice = "Start the list again without a cursor, with the same filters."
+
+
+class ExpiredCursorError(Problem):
+    """The cursor is too old."""
+
+    status = 400
+    code = "expired-cursor"
+    title = "The cursor has expired"
+    advice = "Start the list again without a cursor."
+
+
+class UnavailableError(Problem):
+    """The database did not answer in time."""
+
+    status = 503
+    code = "unavailable"
+    title = "The service is busy"
+    advice = "Repeat the request with the same Idempotency-Key after the time in Retry-After."
+
+
+class MethodNotAllowedError(Problem):
+    """The path exists, the method does not."""
+
+    status = 405
+    code = "method-not-allowed"
+    title = "The method is not allowed here"
+    advice = "See the reference at /docs."
+
+
+def catalogue(root: type[Problem] = Problem) -> Iterator[type[Problem]]:
+    """Every problem that the loaded program can answer with, for docs and tests."""
+    for problem in root.__subclasses__():
+        yield problem
+        yield from catalogue(problem)

@@ -1,0 +1,109 @@
+"""Field types that all request models share: bounded, and free of what a database cannot store."""
+
+import re
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import pycountry
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+
+from flatbed.tenants.kit.canonical import canonical
+
+LARGEST_INTEGER = 2**53 - 1
+"""The largest integer that every JSON reader keeps exact."""
+METADATA_BYTES = 8_192
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    """Refuse NUL and lone surrogates, which PostgreSQL cannot store as text."""
+    if UNSTORABLE.search(text):
+        raise ValueError("NUL and lone surrogates are not allowed.")
+    return text
+
+
+def _visible(text: str) -> str:
+    if not text.strip():
+        raise ValueError("The text is blank.")
+    return storable(text)
+
+
+def _country(code: str) -> str:
+    if pycountry.countries.get(alpha_2=code) is None:
+        raise ValueError("Not an ISO 3166-1 alpha-2 country code.")
+    return code
+
+
+def _currency(code: str) -> str:
+    if pycountry.currencies.get(alpha_3=code) is None:
+        raise ValueError("Not an ISO 4217 currency code.")
+    return code
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("Not an IANA time zone.") from None
+    return name
+
+
+def _metadata(value: dict[str, Any]) -> dict[str, Any]:
+    storable_json(value)
+    if len(canonical(value).encode()) > METADATA_BYTES:
+        raise ValueError("metadata is larger than 8192 bytes.")
+    return value
+
+
+def storable_json(value: object) -> None:
+    """Refuse unstorable text anywhere inside plain JSON."""
+    if isinstance(value, str):
+        storable(value)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            storable(str(key))
+            storable_json(item)
+    elif isinstance(value, list):
+        for item in value:
+            storable_json(item)
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_visible)]
+Text = Annotated[str, Field(min_length=1, max_length=20_000), AfterValidator(_visible)]
+Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+ExternalRef = Annotated[
+    str,
+    Field(min_length=1, max_length=200, description="Your own reference; we only keep it."),
+    AfterValidator(_visible),
+]
+Metadata = Annotated[
+    dict[str, JsonValue],
+    Field(description="Your own data; we only keep it. At most 8192 bytes."),
+    AfterValidator(_metadata),
+]
+CountryCode = Annotated[str, Field(pattern="^[A-Z]{2}$", examples=["DE"]), AfterValidator(_country)]
+CurrencyCode = Annotated[
+    str, Field(pattern="^[A-Z]{3}$", examples=["EUR"]), AfterValidator(_currency)
+]
+TimeZone = Annotated[str, Field(max_length=64, examples=["Europe/Berlin"]), AfterValidator(_zone)]
+MoneyMinor = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=LARGEST_INTEGER,
+        description="Integer minor units of the currency.",
+        examples=[450000],
+    ),
+]
+
+
+class Input(BaseModel):
+    """A request body: unknown members are refused, so that a typing error is not lost."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Output(BaseModel):
+    """A reply: read from rows, no defaults, so that every member is documented as present."""
+
+    model_config = ConfigDict(from_attributes=True, populate_by_name=True)

@@ -1,0 +1,138 @@
+"""The keys that sign access tokens: one active, for all realms, its private part encrypted."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cryptography.fernet import InvalidToken
+from joserfc.jwk import ECKey
+
+from flatbed.tenants.kit.clock import system_now
+from flatbed.tenants.kit.crypto import Keyring
+from flatbed.tenants.kit.database.engine import Database
+from flatbed.tenants.kit.database.session import Caller
+from flatbed.tenants.oauth.models import SigningKey
+from flatbed.tenants.oauth.repository import add_active_key, usable_keys
+
+ALGORITHM: Final = "ES256"
+CURVE: Final = "P-256"
+BOX: Final = "signing-key"
+UNKNOWN_EVERY: Final = 60.0
+"""Seconds: an unknown ``kid`` asks the database no more often than this."""
+STALE_AFTER: Final = 300.0
+"""Seconds: what another process changed is known after this time at the latest."""
+
+CALLER: Final = Caller("system:oauth", "")
+
+
+class SigningKeyUnreadableError(RuntimeError):
+    """A stored key cannot be decrypted: FLATBED_SECRET_KEY is not the one that encrypted it."""
+
+
+class SigningKeyMissingError(RuntimeError):
+    """There is no active signing key; the program makes one when it starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedKey:
+    """A key in memory; ``public`` is what ``/oauth/jwks`` shows."""
+
+    kid: str
+    public: Mapping[str, Any]
+    key: ECKey
+    active: bool
+
+
+async def ensure_signing_key(database: Database, keyring: Keyring) -> None:
+    """Make the first active key if there is none; of two processes at once, one makes it."""
+    async with database.login(caller=CALLER) as session:
+        if any(row.state == "active" for row in await usable_keys(session)):
+            return
+        key = ECKey.generate_key(CURVE, private=True)
+        private = json.dumps(key.as_dict(private=True)).encode()
+        now = system_now()
+        await add_active_key(
+            session,
+            {
+                "kid": key.thumbprint(),
+                "public_jwk": key.as_dict(private=False),
+                "private_box": keyring.box(BOX).encrypt(private),
+                "state": "active",
+                "created_at": now,
+                "activated_at": now,
+            },
+        )
+
+
+class Keys:
+    """This process's copy of the keys."""
+
+    def __init__(
+        self,
+        database: Database,
+        keyring: Keyring,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._keyring = keyring
+        self._monotonic = monotonic
+        self._keys: dict[str, LoadedKey] = {}
+        self._loaded_at: float | None = None
+        self._lock = asyncio.Lock()
+
+    async def active(self) -> LoadedKey:
+        """The key that signs.
+
+        Raises:
+            SigningKeyMissingError: none was made yet.
+        """
+        await self._fresh(STALE_AFTER)
+        for loaded in self._keys.values():
+            if loaded.active:
+                return loaded
+        # Another process may have made it since.
+        await self._fresh(0)
+        for loaded in self._keys.values():
+            if loaded.active:
+                return loaded
+        raise SigningKeyMissingError
+
+    async def by_kid(self, kid: str) -> LoadedKey | None:
+        """The key of this name, after at most one look into the database a minute."""
+        await self._fresh(STALE_AFTER)
+        if kid not in self._keys:
+            await self._fresh(UNKNOWN_EVERY)
+        return self._keys.get(kid)
+
+    async def published(self) -> list[dict[str, Any]]:
+        """The public keys for ``/oauth/jwks``."""
+        await self._fresh(STALE_AFTER)
+        return [dict(loaded.public) for loaded in self._keys.values()]
+
+    async def _fresh(self, seconds: float) -> None:
+        if not self._older(seconds):
+            return
+        async with self._lock:
+            if self._older(seconds):
+                await self._load()
+
+    def _older(self, seconds: float) -> bool:
+        return self._loaded_at is None or self._monotonic() - self._loaded_at >= seconds
+
+    async def _load(self) -> None:
+        async with self._database.login(caller=CALLER) as session:
+            rows = await usable_keys(session)
+        self._keys = {row.kid: self._read(row) for row in rows}
+        self._loaded_at = self._monotonic()
+
+    def _read(self, row: SigningKey) -> LoadedKey:
+        try:
+            private = json.loads(self._keyring.box(BOX).decrypt(row.private_box))
+        except InvalidToken:
+            raise SigningKeyUnreadableError from None
+        public = {**row.public_jwk, "kid": row.kid, "use": "sig", "alg": ALGORITHM}
+        key = ECKey.import_key(private)
+        return LoadedKey(row.kid, public, key, row.state == "active")

@@ -1,0 +1,102 @@
+"""The tables of OAuth clients, their secrets and the keys that sign tokens."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    CheckConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from flatbed.tenants.kit.database.columns import (
+    AGENCY,
+    OWN,
+    TRACKED,
+    Tracked,
+    of_realm,
+    one_of,
+    realm_parent,
+)
+from flatbed.tenants.kit.database.tables import AgencyRow, Base
+
+
+class OAuthClient(AgencyRow, Tracked, Base):
+    """A client of one ISV, of the agency, or of one staff member; its id is unique everywhere."""
+
+    __tablename__ = "oauth_client"
+    __table_args__ = (
+        of_realm(),
+        UniqueConstraint("id"),
+        realm_parent("organization", "tenant_id"),
+        realm_parent("staff", "staff_id"),
+        one_of("owner_kind", "isv", "agency", "staff"),
+        CheckConstraint(
+            "(owner_kind = 'isv') = (tenant_id IS NOT NULL)"
+            " AND (owner_kind = 'staff') = (staff_id IS NOT NULL)",
+            name="owner",
+        ),
+        Index(None, "realm_id", "tenant_id"),
+        Index(None, "realm_id", "staff_id"),
+        AGENCY,
+    )
+    __mapper_args__ = TRACKED
+
+    name: Mapped[str]
+    owner_kind: Mapped[str]
+    tenant_id: Mapped[UUID | None]
+    staff_id: Mapped[UUID | None]
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    active: Mapped[bool]
+
+
+class ClientSecret(AgencyRow, Base):
+    """A secret of a client as HMAC; the secret itself is shown once and kept nowhere."""
+
+    __tablename__ = "client_secret"
+    __table_args__ = (
+        realm_parent("oauth_client", "oauth_client_id"),
+        Index(None, "realm_id", "oauth_client_id"),
+        AGENCY,
+    )
+
+    oauth_client_id: Mapped[UUID]
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    pepper_version: Mapped[int] = mapped_column(Integer)
+    last_four: Mapped[str]
+    label: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+
+
+class SigningKey(Base):
+    """A key that signs tokens, for all realms. The private part is encrypted."""
+
+    __tablename__ = "signing_key"
+    __table_args__ = (
+        one_of("state", "next", "active", "retired"),
+        Index(
+            "signing_key_active_key",
+            "state",
+            unique=True,
+            postgresql_where=text("state = 'active'"),
+        ),
+        OWN,
+    )
+
+    kid: Mapped[str] = mapped_column(primary_key=True)
+    public_jwk: Mapped[dict[str, Any]]
+    private_box: Mapped[bytes] = mapped_column(LargeBinary)
+    state: Mapped[str]
+    created_at: Mapped[datetime]
+    activated_at: Mapped[datetime | None]
+    retired_at: Mapped[datetime | None]

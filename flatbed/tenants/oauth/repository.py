@@ -1,0 +1,208 @@
+"""All SQL of the OAuth server.
+
+The functions that take a plain :class:`~sqlalchemy.orm.Session` run inside Authlib's synchronous
+grants, on the login transaction of the request.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Select, and_, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from flatbed.tenants.kit.cursors import Window
+from flatbed.tenants.kit.database.kernel_tables import Realm
+from flatbed.tenants.kit.database.session import AgencyReadSession, AgencySession, LoginSession
+from flatbed.tenants.oauth.models import ClientSecret, OAuthClient, SigningKey
+from flatbed.tenants.organizations.models import Organization, Staff
+
+USED_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A client with what its owner is now."""
+
+    client: OAuthClient
+    organization_status: str | None
+    staff_role: str | None
+    staff_active: bool | None
+    realm_kind: str
+    clock_offset: timedelta
+
+
+def find_owned(session: Session, client_id: UUID) -> Owned | None:
+    """The client of this id in whatever realm: the login plane sees all."""
+    row = session.execute(_owned().where(OAuthClient.id == client_id)).one_or_none()
+    return None if row is None else _read_owned(row)
+
+
+def live_secrets(session: Session, client_id: UUID, now: datetime) -> list[ClientSecret]:
+    """The client's secrets that are neither revoked nor expired, the oldest first."""
+    return list(
+        session.scalars(
+            select(ClientSecret)
+            .where(ClientSecret.oauth_client_id == client_id, _live(now))
+            .order_by(ClientSecret.id)
+        )
+    )
+
+
+def touch_secret(session: Session, secret: ClientSecret, now: datetime) -> None:
+    """Note the use, at most once a minute: token requests of a client must not queue for a row."""
+    if secret.last_used_at is not None and secret.last_used_at > now - USED_EVERY:
+        return
+    session.execute(
+        update(ClientSecret)
+        .where(
+            ClientSecret.realm_id == secret.realm_id,
+            ClientSecret.id == secret.id,
+            or_(
+                ClientSecret.last_used_at.is_(None),
+                ClientSecret.last_used_at <= now - USED_EVERY,
+            ),
+        )
+        .values(last_used_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def owned_in_realm(session: AgencyReadSession, client_id: UUID) -> Owned | None:
+    """The client of this id in the transaction's realm, with what its owner is now."""
+    row = (
+        await session.execute(
+            _owned().where(OAuthClient.realm_id == session.realm_id, OAuthClient.id == client_id)
+        )
+    ).one_or_none()
+    return None if row is None else _read_owned(row)
+
+
+async def usable_keys(session: LoginSession) -> list[SigningKey]:
+    """The keys that sign or are about to, the oldest first."""
+    return list(
+        await session.scalars(
+            select(SigningKey)
+            .where(SigningKey.state.in_(("next", "active")))
+            .order_by(SigningKey.created_at, SigningKey.kid)
+        )
+    )
+
+
+async def add_active_key(session: LoginSession, values: dict[str, Any]) -> None:
+    """Insert the active key unless there is one: of two processes at once, one wins."""
+    await session.execute(insert(SigningKey).values(**values).on_conflict_do_nothing())
+
+
+async def find_client(
+    session: AgencyReadSession, client_id: UUID, *, lock: bool = False
+) -> OAuthClient | None:
+    """The client of this id in the transaction's realm."""
+    statement = select(OAuthClient).where(
+        OAuthClient.realm_id == session.realm_id, OAuthClient.id == client_id
+    )
+    if lock:
+        statement = statement.with_for_update(key_share=True)
+    return await session.scalar(statement)
+
+
+async def list_clients(
+    session: AgencyReadSession,
+    window: Window,
+    *,
+    tenant_id: UUID | None = None,
+    staff_id: UUID | None = None,
+) -> list[OAuthClient]:
+    """The realm's clients, the oldest first, up to ``window.limit``."""
+    statement = select(OAuthClient).where(OAuthClient.realm_id == session.realm_id)
+    if tenant_id is not None:
+        statement = statement.where(OAuthClient.tenant_id == tenant_id)
+    if staff_id is not None:
+        statement = statement.where(OAuthClient.staff_id == staff_id)
+    # A row comparison, as the column types are said once more for the type checker.
+    beyond = window.beyond(OAuthClient.created_at.expression, OAuthClient.id.expression)
+    if beyond is not None:
+        statement = statement.where(beyond)
+    statement = statement.order_by(OAuthClient.created_at, OAuthClient.id).limit(window.limit)
+    return list(await session.scalars(statement))
+
+
+async def add_client(session: AgencySession, client: OAuthClient) -> None:
+    """Insert the client."""
+    session.add(client)
+    await session.flush()
+
+
+async def count_live_secrets(session: AgencySession, client_id: UUID, now: datetime) -> int:
+    """How many secrets of the client work now."""
+    found = await session.scalar(
+        select(func.count())
+        .select_from(ClientSecret)
+        .where(
+            ClientSecret.realm_id == session.realm_id,
+            ClientSecret.oauth_client_id == client_id,
+            _live(now),
+        )
+    )
+    return found or 0
+
+
+async def add_secret(session: AgencySession, secret: ClientSecret) -> None:
+    """Insert the secret's HMAC."""
+    session.add(secret)
+    await session.flush()
+
+
+async def secrets_of(
+    session: AgencyReadSession, client_ids: list[UUID], now: datetime
+) -> list[ClientSecret]:
+    """The live secrets of these clients, the oldest first."""
+    return list(
+        await session.scalars(
+            select(ClientSecret)
+            .where(
+                ClientSecret.realm_id == session.realm_id,
+                ClientSecret.oauth_client_id.in_(client_ids),
+                _live(now),
+            )
+            .order_by(ClientSecret.id)
+        )
+    )
+
+
+def _live(now: datetime) -> Any:  # noqa: ANN401 - SQLAlchemy's own expression type
+    return and_(
+        ClientSecret.revoked_at.is_(None),
+        or_(ClientSecret.expires_at.is_(None), ClientSecret.expires_at > now),
+    )
+
+
+def _owned() -> Select[Any]:
+    return (
+        select(
+            OAuthClient,
+            Organization.status,
+            Staff.role,
+            Staff.active,
+            Realm.kind,
+            Realm.clock_offset_us,
+        )
+        .join(Realm, Realm.id == OAuthClient.realm_id)
+        .outerjoin(
+            Organization,
+            and_(
+                Organization.realm_id == OAuthClient.realm_id,
+                Organization.id == OAuthClient.tenant_id,
+            ),
+        )
+        .outerjoin(
+            Staff, and_(Staff.realm_id == OAuthClient.realm_id, Staff.id == OAuthClient.staff_id)
+        )
+    )
+
+
+def _read_owned(row: Row[Any]) -> Owned:
+    client, status, role, active, kind, offset = row
+    return Owned(client, status, role, active, kind, timedelta(microseconds=offset))

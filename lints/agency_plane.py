@@ -1,0 +1,9 @@
+"""The files that may enter the agency plane from a tenant's request, each with its reason.
+
+In the agency plane a transaction sees every tenant's registry links and projections, so each
+entrance is a place to review. An entry whose file enters nothing is itself a finding.
+"""
+
+from typing import Final
+
+ENTRANCES: Final[dict[str, str]] = {}

@@ -1,0 +1,70 @@
+"""What every test may ask for; a test that asks for no database does not pay for one."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from flatbed.tenants.kit.database.urls import Plain, connect
+from tests.support.postgres import Suite, TestDatabase
+
+_SUITE = pytest.StashKey[Suite]()
+_FOLDER = "flatbed_suite"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Join the run's folder as an xdist worker, or make it."""
+    given = getattr(config, "workerinput", None)
+    suite = Suite(Path(given[_FOLDER])) if given else Suite.begin()
+    config.stash[_SUITE] = suite
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell an xdist worker where the run's folder is."""
+    node.workerinput[_FOLDER] = str(node.config.stash[_SUITE].folder)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave nothing behind, whatever happened in between; workers leave it to the controller."""
+    suite = config.stash.get(_SUITE, None)
+    if suite is not None and not hasattr(config, "workerinput"):
+        suite.end()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the long forms unless RUN_LONG=1."""
+    if os.environ.get("RUN_LONG") == "1":
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
+
+
+@pytest.fixture(scope="session")
+def database(request: pytest.FixtureRequest) -> Iterator[TestDatabase]:
+    """This process's own database, migrated to the newest revision, without rows."""
+    suite = request.config.stash[_SUITE]
+    process = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    yield suite.database(process)
+    suite.drop(process)
+
+
+@pytest_asyncio.fixture
+async def owner_connection(database: TestDatabase) -> AsyncIterator[Plain]:
+    """A plain connection as `flatbed_owner`."""
+    connection = await connect(database.owner_url)
+    yield connection
+    await connection.close()
+
+
+@pytest_asyncio.fixture
+async def admin_connection(database: TestDatabase) -> AsyncIterator[Plain]:
+    """A plain connection as the server's superuser."""
+    connection = await connect(database.admin_url)
+    yield connection
+    await connection.close()
