@@ -68,3 +68,12 @@ async def admin_connection(database: TestDatabase) -> AsyncIterator[Plain]:
     connection = await connect(database.admin_url)
     yield connection
     await connection.close()
+
+
+@pytest_asyncio.fixture
+async def world(database: TestDatabase) -> AsyncIterator[Any]:
+    """A fresh sandbox realm on the running program (see tests/api/support.py)."""
+    from tests.api.support import new_world  # noqa: PLC0415 - moves to the top when all slices are in
+
+    async with new_world(database) as made:
+        yield made

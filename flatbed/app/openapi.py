@@ -159,7 +159,7 @@ def permission_page() -> str:
     lines = [
         "# Permissions",
         "",
-        "Made from `flatbed/app/permissions.toml` by `flatbed openapi`. "
+        "Made from `flatbed/app/permissions.toml` by `flatbed openapi`.",
         "`candidate` and `campaign` say which live assignment binds a hunter.",
         "",
         "| operation | scope | plane | " + " | ".join(role.value for role in roles) + " |",

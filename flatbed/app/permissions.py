@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from flatbed.tenants.access.permissions import PermissionTableError, Permissions
+from flatbed.tenants.access.permissions import Permissions, PermissionTableError
 from flatbed.tenants.access.require import Requirement
 
 PERMISSIONS = Permissions.load(Path(__file__).with_name("permissions.toml"))

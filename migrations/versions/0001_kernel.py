@@ -179,6 +179,8 @@ def upgrade() -> None:
         sa.Column("subject_id", sa.Uuid, nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("done_at", sa.DateTime(timezone=True)),
+        sa.Column("attempts", sa.Integer, nullable=False, server_default=sa.text("0")),
+        sa.Column("retry_at", sa.DateTime(timezone=True)),
         sa.Index(
             "deadline_due_idx",
             "tenant_id",

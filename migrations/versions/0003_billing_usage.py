@@ -98,6 +98,7 @@ def upgrade() -> None:
         sa.Column("price_ref", sa.Uuid, nullable=False),
         sa.Column("evidence_hash", sa.Text, nullable=False),
         sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("month", sa.Text, nullable=False),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("period_id", sa.Uuid, nullable=False),
         parent("usage_entry", "reverses_id"),
@@ -113,6 +114,7 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("sequence > 0", name="sequence"),
         sa.CheckConstraint("generation > 0", name="generation"),
+        sa.CheckConstraint("month ~ '^[0-9]{4}-[0-9]{2}$'", name="month"),
         sa.CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
         sa.Index(
             "usage_entry_source_key",

@@ -260,6 +260,26 @@ class TestKilled:
         assert postmaster(root) != pid
         again.stop()
 
+    def test_a_killed_server_is_revived_by_the_program_that_uses_it(self, root: Path) -> None:
+        with EmbeddedPostgres(root, durable=False) as server:
+            first = server.start()
+            os.killpg(postmaster(root), signal.SIGKILL)
+            assert server.start() == first
+            assert is_up(first.url())
+        assert not is_up(first.url())
+
+    def test_a_folder_removed_while_the_server_runs_does_not_break_the_programs_end(
+        self, root: Path
+    ) -> None:
+        with EmbeddedPostgres(root, durable=False):
+            pid = postmaster(root)
+            shutil.rmtree(root)
+        os.kill(pid, signal.SIGQUIT)
+        deadline = time.monotonic() + 30
+        while servers_below(root):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
     def test_a_process_id_worn_by_a_stranger_after_a_crash_does_not_stop_the_start(
         self, root: Path
     ) -> None:

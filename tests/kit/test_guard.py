@@ -97,10 +97,11 @@ class TestRefuseUnsafeRole:
         connection = await connect(database.app_url)
         try:
             number = int(await connection.fetchval("SHOW server_version_num"))
-            monkeypatch.setattr(guard, "FIRST_SAFE", {number // 10000: number + 1})
+            major = number // 10000
+            monkeypatch.setitem(guard.FIRST_SAFE, major, number + 1)
             with pytest.raises(UnsafeRoleError, match="known leaks past row security"):
                 await refuse_unsafe_role(connection)
-            monkeypatch.setattr(guard, "FIRST_SAFE", {number // 10000: number})
+            monkeypatch.setitem(guard.FIRST_SAFE, major, number)
             await refuse_unsafe_role(connection)
         finally:
             await connection.close()

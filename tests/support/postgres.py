@@ -12,10 +12,14 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+import asyncpg
 
 from flatbed.tenants.kit.database.migrate import upgrade
 from flatbed.tenants.kit.database.provision import (
@@ -27,11 +31,13 @@ from flatbed.tenants.kit.database.provision import (
     quoted,
 )
 from flatbed.tenants.kit.database.urls import connect, for_sqlalchemy, with_database, with_login
+from flatbed.tenants.kit.embedded.errors import EmbeddedPostgresError
 from flatbed.tenants.kit.embedded.locks import FileLock
 from flatbed.tenants.kit.embedded.server import EmbeddedPostgres
 
 ADMIN_URL = "FLATBED_TEST_ADMIN_URL"
 _PREFIX = "flatbed-test-"
+_NEWBORN_SECONDS = 30
 T = TypeVar("T")
 
 
@@ -88,8 +94,9 @@ class Suite:
     def end(self) -> None:
         """Remove everything that this run made."""
         try:
-            if self._state.exists() and os.environ.get(ADMIN_URL):
-                _in_thread(self._drop(os.environ[ADMIN_URL], None))
+            state = self._read()
+            if state is not None and state["external"]:
+                _in_thread(self._drop(str(state["admin_url"]), None))
             self._server.destroy()
         finally:
             self._alive.release()
@@ -100,13 +107,29 @@ class Suite:
 
     def _admin_url(self) -> str:
         with self._lock.alone():
-            if self._state.exists():
-                return str(json.loads(self._state.read_text(encoding="utf-8"))["admin_url"])
-            url = os.environ.get(ADMIN_URL) or self._server.start().url()
+            state = self._read()
+            if state is not None and state["ready"]:
+                return str(state["admin_url"])
+            external = os.environ.get(ADMIN_URL)
+            url = external or self._server.start().url()
+            # Written before the first database is made, so that a killed run can be swept up.
+            self._write({"admin_url": url, "external": bool(external), "ready": False})
             _in_thread(self._make_template(url))
-            self._state.touch(mode=0o600)
-            self._state.write_text(json.dumps({"admin_url": url}), encoding="utf-8")
+            self._write({"admin_url": url, "external": bool(external), "ready": True})
             return url
+
+    def _read(self) -> dict[str, str | bool] | None:
+        try:
+            found: dict[str, str | bool] = json.loads(self._state.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        return found
+
+    def _write(self, state: dict[str, str | bool]) -> None:
+        fresh = self._state.with_suffix(".new")
+        fresh.touch(mode=0o600)
+        fresh.write_text(json.dumps(state), encoding="utf-8")
+        fresh.replace(self._state)
 
     async def _make_template(self, admin_url: str) -> None:
         made = await provision(admin_url, self._name("template"), passwords=passwords(admin_url))
@@ -156,13 +179,16 @@ def passwords(admin_url: str) -> dict[str, str]:
 
 
 def _sweep(folder: Path) -> None:
-    alive = FileLock(folder / "alive")
-    if not (folder / "alive").exists() or folder.stat().st_uid != os.geteuid():
+    """Remove what a killed run left; a run that is going on holds its lock."""
+    found = folder.stat()
+    newborn = time.time() - found.st_mtime < _NEWBORN_SECONDS  # may not hold its lock yet
+    if newborn or found.st_uid != os.geteuid() or not (folder / "alive").exists():
         return
+    alive = FileLock(folder / "alive")
     if alive.try_alone():
         try:
-            EmbeddedPostgres(folder / "server", durable=False).destroy()
-            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError, asyncpg.PostgresError, EmbeddedPostgresError):
+                Suite(folder).end()
         finally:
             alive.release()
 

@@ -1,0 +1,1 @@
+"""Assignments and the hunter's queue: who works what, across ISVs."""

@@ -29,8 +29,9 @@ _QUALIFIED = "kind = 'qualified'"
 class UsageEntry(TenantRow, Base):
     """One metered unit (+1) or its reversal (-1). Amounts are minor units of ``currency``.
 
-    ``source`` and ``source_id`` are opaque here; a reversal repeats those, the unit key and the
-    generation of the entry that it reverses.
+    ``source`` and ``source_id`` are opaque here; a reversal repeats those, the unit key, the
+    generation and the month of the entry that it reverses. ``month`` is the tenant-local month
+    whose caps the unit reserves, kept since the tenant's zone may change before a reversal.
     """
 
     __tablename__ = "usage_entry"
@@ -47,6 +48,7 @@ class UsageEntry(TenantRow, Base):
         ),
         CheckConstraint("sequence > 0", name="sequence"),
         CheckConstraint("generation > 0", name="generation"),
+        CheckConstraint("month ~ '^[0-9]{4}-[0-9]{2}$'", name="month"),
         CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
         Index(
             "usage_entry_unit_key",
@@ -87,6 +89,7 @@ class UsageEntry(TenantRow, Base):
     price_ref: Mapped[UUID]
     evidence_hash: Mapped[str]
     occurred_at: Mapped[datetime]
+    month: Mapped[str]
     recorded_at: Mapped[datetime]
     period_id: Mapped[UUID]
 

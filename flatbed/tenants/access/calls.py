@@ -79,13 +79,25 @@ class AgencyCall(Call):
 
     session: AgencySession
 
-    async def once(self, work: Callable[[], Awaitable[Response]]) -> Response:
-        """Do the work, or answer again what the same Idempotency-Key was answered."""
-        return await _once(self, self.session, work)
+    async def once(
+        self,
+        work: Callable[[], Awaitable[Response]],
+        *,
+        remembered: Callable[[str], str] = str,
+    ) -> Response:
+        """Do the work, or answer again what the same Idempotency-Key was answered.
+
+        ``remembered`` makes of the body what is stored for a replay: a secret that is shown once
+        must not be.
+        """
+        return await _once(self, self.session, work, remembered)
 
 
 async def _once(
-    call: Call, session: TenantSession | AgencySession, work: Callable[[], Awaitable[Response]]
+    call: Call,
+    session: TenantSession | AgencySession,
+    work: Callable[[], Awaitable[Response]],
+    remembered: Callable[[str], str] = str,
 ) -> Response:
     sent = call.request.headers.get("idempotency-key")
     if sent is None:
@@ -104,6 +116,6 @@ async def _once(
         return Response(stored.body, stored.status, headers=headers)
     response = await work()
     kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
-    body = bytes(response.body).decode()
+    body = remembered(bytes(response.body).decode())
     idempotency.store(session, key, idempotency.StoredReply(response.status_code, kept, body))
     return response

@@ -104,6 +104,15 @@ def store(session: TenantSession | AgencySession, key: Key, reply: StoredReply) 
     )
 
 
+async def amend(
+    session: TenantSession | AgencySession, client_id: UUID, key: str, body: str
+) -> None:
+    """Complete a stored reply with what only happened after the commit of its effect."""
+    row = await session.get(_table(session), (_owner(session), client_id, key))
+    if row is not None:
+        row.body = body
+
+
 async def purge(session: TenantSession | AgencySession) -> None:
     """Delete keys older than seven days."""
     table = _table(session)

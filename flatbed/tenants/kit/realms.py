@@ -5,14 +5,24 @@ from typing import Final, Literal
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from flatbed.tenants.kit.clock import Clock, system_now
 from flatbed.tenants.kit.database.kernel_tables import Realm
 from flatbed.tenants.kit.database.session import AgencySession, PlaneSession
+from flatbed.tenants.kit.problems import ConflictError
 
 LIVE: Final = "live"
 SANDBOX: Final = "sandbox"
 RealmKind = Literal["live", "sandbox"]
+
+
+class RealmSlugTakenError(ConflictError):
+    """Another realm of this deployment has the slug."""
+
+    code = "realm-slug-taken"
+    title = "The realm's slug is taken"
+    advice = "Choose another slug."
 
 
 def clock_of(realm: Realm) -> Clock:
@@ -31,14 +41,16 @@ async def realm_clock(session: PlaneSession) -> Clock:
     Raises:
         sqlalchemy.exc.NoResultFound: the transaction is bound to a realm that does not exist.
     """
-    return clock_of((await session.scalars(select(Realm).where(Realm.id == session.realm_id))).one())
+    return clock_of(
+        (await session.scalars(select(Realm).where(Realm.id == session.realm_id))).one()
+    )
 
 
 async def open_realm(session: AgencySession, *, name: str, slug: str, kind: RealmKind) -> Realm:
     """Make the realm whose id the transaction is already bound to; its clock starts at ours.
 
     Raises:
-        sqlalchemy.exc.IntegrityError: the slug is taken.
+        RealmSlugTakenError: the transaction can only be rolled back then.
     """
     realm = Realm(
         id=session.realm_id,
@@ -49,5 +61,8 @@ async def open_realm(session: AgencySession, *, name: str, slug: str, kind: Real
         created_at=system_now(),
     )
     session.add(realm)
-    await session.flush()
+    try:
+        await session.flush()
+    except IntegrityError:
+        raise RealmSlugTakenError from None
     return realm

@@ -54,8 +54,8 @@ class _Log:
 
     @classmethod
     def of(cls, pending: type, sealed: type, head: type, owner: str) -> "_Log":
-        tables = (cast("Any", model).__table__ for model in (pending, sealed, head))
-        return cls(*tables, owner=owner)
+        first, second, third = (cast("Any", model).__table__ for model in (pending, sealed, head))
+        return cls(first, second, third, owner)
 
     @property
     def is_chained(self) -> bool:

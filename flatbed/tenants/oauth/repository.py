@@ -4,6 +4,7 @@ The functions that take a plain :class:`~sqlalchemy.orm.Session` run inside Auth
 grants, on the login transaction of the request.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -109,24 +110,19 @@ async def find_client(
 
 
 async def list_clients(
-    session: AgencyReadSession,
-    window: Window,
-    *,
-    tenant_id: UUID | None = None,
-    staff_id: UUID | None = None,
-) -> list[OAuthClient]:
-    """The realm's clients, the oldest first, up to ``window.limit``."""
+    session: AgencyReadSession, window: Window, *, tenant_id: UUID | None, staff_id: UUID | None
+) -> Sequence[OAuthClient]:
+    """The realm's clients by last change, of one owner if asked, up to ``window.limit``."""
     statement = select(OAuthClient).where(OAuthClient.realm_id == session.realm_id)
     if tenant_id is not None:
         statement = statement.where(OAuthClient.tenant_id == tenant_id)
     if staff_id is not None:
         statement = statement.where(OAuthClient.staff_id == staff_id)
-    # A row comparison, as the column types are said once more for the type checker.
-    beyond = window.beyond(OAuthClient.created_at.expression, OAuthClient.id.expression)
+    beyond = window.beyond(OAuthClient.updated_at, OAuthClient.id)
     if beyond is not None:
         statement = statement.where(beyond)
-    statement = statement.order_by(OAuthClient.created_at, OAuthClient.id).limit(window.limit)
-    return list(await session.scalars(statement))
+    statement = statement.order_by(OAuthClient.updated_at, OAuthClient.id).limit(window.limit)
+    return (await session.scalars(statement)).all()
 
 
 async def add_client(session: AgencySession, client: OAuthClient) -> None:
@@ -156,10 +152,10 @@ async def add_secret(session: AgencySession, secret: ClientSecret) -> None:
 
 
 async def secrets_of(
-    session: AgencyReadSession, client_ids: list[UUID], now: datetime
-) -> list[ClientSecret]:
+    session: AgencyReadSession, client_ids: Sequence[UUID], now: datetime
+) -> Sequence[ClientSecret]:
     """The live secrets of these clients, the oldest first."""
-    return list(
+    return (
         await session.scalars(
             select(ClientSecret)
             .where(
@@ -169,7 +165,7 @@ async def secrets_of(
             )
             .order_by(ClientSecret.id)
         )
-    )
+    ).all()
 
 
 def _live(now: datetime) -> Any:  # noqa: ANN401 - SQLAlchemy's own expression type
@@ -179,7 +175,7 @@ def _live(now: datetime) -> Any:  # noqa: ANN401 - SQLAlchemy's own expression t
     )
 
 
-def _owned() -> Select[Any]:
+def _owned() -> Select[OAuthClient, str, str, bool, str, int]:
     return (
         select(
             OAuthClient,
@@ -203,6 +199,6 @@ def _owned() -> Select[Any]:
     )
 
 
-def _read_owned(row: Row[Any]) -> Owned:
+def _read_owned(row: Row[OAuthClient, str, str, bool, str, int]) -> Owned:
     client, status, role, active, kind, offset = row
     return Owned(client, status, role, active, kind, timedelta(microseconds=offset))

@@ -86,9 +86,7 @@ class _Verified:
 class Verifier:
     """Checks tokens; remembers the last few thousand good ones by their hash."""
 
-    def __init__(
-        self, issuer: str, keys: Keys, now: Callable[[], datetime] = system_now
-    ) -> None:
+    def __init__(self, issuer: str, keys: Keys, now: Callable[[], datetime] = system_now) -> None:
         self._issuer = issuer
         self._keys = keys
         self._now = now
@@ -165,8 +163,10 @@ def _kid(token: str) -> str:
         raise invalid_token() from None
     if not isinstance(header, dict) or not header.keys() <= HEADERS:
         raise invalid_token()
-    kid = header.get("kid")
-    if header.get("alg") != ALGORITHM or header.get("typ") not in TYPES or type(kid) is not str:
+    kid, type_ = header.get("kid"), header.get("typ")
+    if header.get("alg") != ALGORITHM or not isinstance(kid, str) or not isinstance(type_, str):
+        raise invalid_token()
+    if type_ not in TYPES:
         raise invalid_token()
     return kid
 

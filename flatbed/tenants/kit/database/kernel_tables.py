@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flatbed.tenants.kit.database.columns import (
@@ -237,6 +237,8 @@ class Deadline(CandidateRow, Base):
     subject_id: Mapped[UUID]
     due_at: Mapped[datetime]
     done_at: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
+    retry_at: Mapped[datetime | None]
 
 
 class Wakeup(Base):

@@ -6,7 +6,6 @@ import importlib.util
 import os
 import shutil
 import stat
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +27,8 @@ class Home:
     """The folder of `postgres`, `initdb` and `pg_ctl`."""
     cluster: Path
     """Our files of this server, readable by its user alone."""
+    base: Path
+    """The folder above, `root` or one below /var/lib."""
 
     @property
     def data(self) -> Path:
@@ -57,7 +58,7 @@ def settle(root: Path) -> Home:
             f"user {account.name} can no longer enter {cluster}: "
             "a folder above it has been closed to him"
         )
-    return Home(account, _binaries(account, base), cluster)
+    return Home(account, _binaries(account, base), cluster, base)
 
 
 def places(root: Path) -> list[Path]:
@@ -76,7 +77,6 @@ def _known_base(root: Path) -> Path | None:
     if base.parent != ELSEWHERE or not base.name.startswith("flatbed-"):
         raise EmbeddedPostgresError(f"{pointer} names {base}, which is not a folder of ours")
     _make_base(base)
-    _say(base, root)
     return base
 
 
@@ -91,7 +91,6 @@ def _go_elsewhere(root: Path) -> Path:
         base = ELSEWHERE / f"{name}-{number}"
     (root / _POINTER).write_text(f"{base}\n", encoding="utf-8")
     _make_base(base)
-    _say(base, root)
     return base
 
 
@@ -105,12 +104,6 @@ def _make_base(base: Path) -> None:
             raise EmbeddedPostgresError(f"{base} is not a folder of ours") from None
     except OSError as error:
         raise EmbeddedPostgresError(f"{base} cannot be made: {error}") from error
-
-
-def _say(base: Path, root: Path) -> None:
-    sys.stderr.write(
-        f"flatbed: the server's user cannot reach {root}; the database lives in {base}\n"
-    )
 
 
 def _owner(path: Path) -> int | None:

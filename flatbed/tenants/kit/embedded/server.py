@@ -5,6 +5,7 @@ makes every folder above the data world-readable.
 """
 
 import shutil
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -56,13 +57,19 @@ class EmbeddedPostgres:
     def start(self) -> ServerAddress:
         """Make the cluster if need be, start or join its server, and count as its user.
 
-        Raises `EmbeddedPostgresError` with a text for the person at the command line.
+        May be called again: a server that was killed meanwhile is started anew (its port may
+        have changed). Raises `EmbeddedPostgresError` with a text for the person at the command
+        line.
         """
-        if self._address is not None:
-            return self._address
         self._make_root()
         with self._starting.alone():
-            cluster = Cluster(settle(self._root), durable=self._durable)
+            home = settle(self._root)
+            if home.base != self._root and self._address is None:
+                sys.stderr.write(
+                    f"flatbed: user {home.account.name} cannot reach {self._root}; "
+                    f"the database lives in {home.base}\n"
+                )
+            cluster = Cluster(home, durable=self._durable)
             cluster.ensure_made()
             port = cluster.ensure_running()
             self._using.share()
@@ -73,8 +80,11 @@ class EmbeddedPostgres:
         """Leave the server; stop it when nobody else uses it. Does nothing before `start`."""
         if self._address is None:
             return
+        self._address = None
+        if not self._root.exists():
+            self._using.release()  # removed under us: the server ends by itself within a minute
+            return
         with self._starting.alone():
-            self._address = None
             self._using.release()
             if self._using.try_alone():
                 try:

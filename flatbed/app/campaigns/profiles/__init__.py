@@ -1,0 +1,1 @@
+"""Ideal partner profiles: versions of hard criteria and weighted soft ones."""

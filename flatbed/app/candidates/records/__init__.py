@@ -1,0 +1,1 @@
+"""What all records of a candidate share: finding him, checking references, provenance."""

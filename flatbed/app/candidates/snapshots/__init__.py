@@ -1,0 +1,1 @@
+"""A candidate's rows as the plain values that the rules judge."""

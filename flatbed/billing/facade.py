@@ -1,0 +1,41 @@
+"""The only door of billing for recruitment: plain values in and out, no rows.
+
+Everything works in the caller's transaction; see the named functions for their rules and errors.
+"""
+
+from flatbed.billing.pricing.errors import NoPriceError
+from flatbed.billing.pricing.service import PriceView, price_of
+from flatbed.billing.usage.errors import AlreadyBilledError, CapReachedError, UsageStateError
+from flatbed.billing.usage.records import Caps, RecordedUsage, UsageRequest, unit_key
+from flatbed.billing.usage.service import (
+    accept_usage,
+    billed_before,
+    confirm_usage,
+    dispute_usage,
+    record_usage,
+    reverse_usage,
+    state_of,
+)
+from flatbed.billing.usage.states import Basis, UsageState
+
+__all__ = [
+    "AlreadyBilledError",
+    "Basis",
+    "CapReachedError",
+    "Caps",
+    "NoPriceError",
+    "PriceView",
+    "RecordedUsage",
+    "UsageRequest",
+    "UsageState",
+    "UsageStateError",
+    "accept_usage",
+    "billed_before",
+    "confirm_usage",
+    "dispute_usage",
+    "price_of",
+    "record_usage",
+    "reverse_usage",
+    "state_of",
+    "unit_key",
+]

@@ -1,0 +1,41 @@
+"""Caps: pure arithmetic on what a campaign has used and may use."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from flatbed.billing.usage.records import Caps
+
+TOTAL: Final = "total"
+"""The bucket of everything; the others are local months, ``YYYY-MM``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What a campaign has used in a bucket: units, and money in minor units."""
+
+    units: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A cap that leaves no room for one more unit. Money in minor units."""
+
+    cap: str
+    limit: int
+    used: int
+
+
+def reached(caps: Caps, *, total: Used, month: Used, unit_price: int) -> list[Reached]:
+    """The caps that one more unit at this price would exceed; a cap that is None is none."""
+    rooms = (
+        ("units_total", caps.units_total, total.units, 1),
+        ("units_month", caps.units_month, month.units, 1),
+        ("money_total", caps.money_total, total.amount, unit_price),
+        ("money_month", caps.money_month, month.amount, unit_price),
+    )
+    return [
+        Reached(cap, limit, used)
+        for cap, limit, used, more in rooms
+        if limit is not None and used + more > limit
+    ]

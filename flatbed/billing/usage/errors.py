@@ -1,0 +1,43 @@
+"""Refusals about usage."""
+
+from flatbed.tenants.kit.problems import Problem
+
+
+class CapReachedError(Problem):
+    """A cap of the campaign leaves no room for one more unit; nothing was changed.
+
+    ``caps`` names each that is met: ``cap`` (``units_total``, ``units_month``, ``money_total``,
+    ``money_month``), its ``limit`` and what is ``used`` (money in minor units).
+    """
+
+    status = 409
+    code = "cap-reached"
+    title = "A cap of the campaign is reached"
+    advice = "Try again when a void or the next month makes room, or raise the cap."
+
+
+class AlreadyBilledError(Problem):
+    """The company group was metered before in this programme, and not voided."""
+
+    status = 409
+    code = "already-billed"
+    title = "This company group is billed already in this programme"
+    advice = "A company group is billed once per programme; work another company."
+
+
+class UsageStateError(Problem):
+    """The entry's state does not allow the decision; ``state`` names it."""
+
+    status = 409
+    code = "usage-state"
+    title = "The state of the usage entry does not allow this"
+    advice = "Read the qualification again; it was decided meanwhile."
+
+
+class ExportTooLargeError(Problem):
+    """The export has more lines than one reply may hold."""
+
+    status = 422
+    code = "export-too-large"
+    title = "The export is too large"
+    advice = "Narrow it with `from` and `to`."

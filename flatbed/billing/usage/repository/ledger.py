@@ -1,0 +1,246 @@
+"""SQL that writes the ledger, and what a writer must read under its locks.
+
+Statements name columns instead of loading rows: a row read before its lock would be stale.
+Lock order: candidate (the caller's) → cap counters by bucket → ledger head.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import exists, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import aliased
+
+from flatbed.billing.usage.caps import Used
+from flatbed.billing.usage.chain import EMPTY, OUTSIDE, Head
+from flatbed.billing.usage.models import (
+    CapCounter,
+    LedgerHead,
+    Period,
+    UsageDecision,
+    UsageEntry,
+)
+from flatbed.billing.usage.periods import Span
+from flatbed.billing.usage.states import Decision
+from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
+from flatbed.tenants.kit.ids import uuid7
+
+QUALIFIED: Final = "qualified"
+REVERSAL: Final = "reversal"
+CONTENT: Final = tuple(
+    column.key for column in UsageEntry.__table__.columns if column.key not in OUTSIDE
+)
+"""The columns that an entry's hash covers: all but the hashes themselves."""
+
+
+async def lock_counters(
+    session: TenantSession, campaign_ref: UUID, buckets: Iterable[str]
+) -> dict[str, Used]:
+    """The counters of these buckets, made if missing, locked until the transaction ends."""
+    wanted = sorted(buckets)
+    await session.execute(
+        upsert(CapCounter)
+        .values(
+            [
+                {
+                    "tenant_id": session.tenant_id,
+                    "campaign_ref": campaign_ref,
+                    "bucket": bucket,
+                    "units": 0,
+                    "amount": 0,
+                }
+                for bucket in wanted
+            ]
+        )
+        .on_conflict_do_nothing()
+    )
+    rows = await session.execute(
+        select(CapCounter.bucket, CapCounter.units, CapCounter.amount)
+        .where(
+            CapCounter.tenant_id == session.tenant_id,
+            CapCounter.campaign_ref == campaign_ref,
+            CapCounter.bucket.in_(wanted),
+        )
+        .order_by(CapCounter.bucket)
+        .with_for_update(key_share=True)
+    )
+    return {row.bucket: Used(row.units, row.amount) for row in rows}
+
+
+async def count(
+    session: TenantSession, campaign_ref: UUID, buckets: Iterable[str], *, units: int, amount: int
+) -> None:
+    """Add to locked counters; negative to release."""
+    await session.execute(
+        update(CapCounter)
+        .where(
+            CapCounter.tenant_id == session.tenant_id,
+            CapCounter.campaign_ref == campaign_ref,
+            CapCounter.bucket.in_(sorted(buckets)),
+        )
+        .values(units=CapCounter.units + units, amount=CapCounter.amount + amount)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def lock_head(session: TenantSession) -> Head:
+    """The ledger's head, made if missing, locked: from here on this writer is alone."""
+    await session.execute(
+        upsert(LedgerHead)
+        .values(
+            tenant_id=session.tenant_id,
+            sequence=EMPTY.sequence,
+            hash=EMPTY.hash,
+            open_period_id=None,
+        )
+        .on_conflict_do_nothing()
+    )
+    found = await find_head(session, lock=True)
+    return found or EMPTY
+
+
+async def find_head(session: TenantReadSession, *, lock: bool = False) -> Head | None:
+    """The ledger's head, None before its first entry."""
+    statement = select(LedgerHead.sequence, LedgerHead.hash).where(
+        LedgerHead.tenant_id == session.tenant_id
+    )
+    if lock:
+        statement = statement.with_for_update(key_share=True)
+    row = (await session.execute(statement)).one_or_none()
+    return None if row is None else Head(row.sequence, row.hash)
+
+
+async def move_head(session: TenantSession, head: Head) -> None:
+    """Point the locked head at the entry just written."""
+    await session.execute(
+        update(LedgerHead)
+        .where(LedgerHead.tenant_id == session.tenant_id)
+        .values(sequence=head.sequence, hash=head.hash)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def add_entry(
+    session: TenantSession, content: Mapping[str, Any], previous_hash: str, hash_: str
+) -> None:
+    """Append an entry."""
+    await session.execute(
+        insert(UsageEntry).values(**content, previous_hash=previous_hash, hash=hash_)
+    )
+
+
+async def find_entry(session: TenantReadSession, entry_id: UUID) -> Mapping[str, Any] | None:
+    """The content of an entry."""
+    statement = select(*(getattr(UsageEntry, name) for name in CONTENT)).where(
+        UsageEntry.tenant_id == session.tenant_id, UsageEntry.id == entry_id
+    )
+    row = (await session.execute(statement)).mappings().one_or_none()
+    return None if row is None else dict(row)
+
+
+async def is_reversed(session: TenantReadSession, entry_id: UUID) -> bool:
+    """Whether a reversal points at the entry."""
+    statement = select(
+        exists().where(
+            UsageEntry.tenant_id == session.tenant_id, UsageEntry.reverses_id == entry_id
+        )
+    )
+    return bool(await session.scalar(statement))
+
+
+async def live(session: TenantReadSession, unit_keys: Sequence[str]) -> bool:
+    """Whether an unreversed entry stands under one of these keys."""
+    reversal = aliased(UsageEntry)
+    statement = select(
+        exists().where(
+            UsageEntry.tenant_id == session.tenant_id,
+            UsageEntry.kind == QUALIFIED,
+            UsageEntry.unit_key.in_(unit_keys),
+            ~exists().where(
+                reversal.tenant_id == session.tenant_id, reversal.reverses_id == UsageEntry.id
+            ),
+        )
+    )
+    return bool(await session.scalar(statement))
+
+
+async def last_generation(session: TenantReadSession, unit_keys: Sequence[str]) -> int:
+    """The highest generation under these keys, 0 if there is none."""
+    statement = select(func.coalesce(func.max(UsageEntry.generation), 0)).where(
+        UsageEntry.tenant_id == session.tenant_id,
+        UsageEntry.kind == QUALIFIED,
+        UsageEntry.unit_key.in_(unit_keys),
+    )
+    return int(await session.scalar(statement) or 0)
+
+
+async def decisions(session: TenantReadSession, entry_id: UUID) -> list[Decision]:
+    """What was decided of an entry, in order."""
+    statement = (
+        select(UsageDecision.decision)
+        .where(UsageDecision.tenant_id == session.tenant_id, UsageDecision.entry_id == entry_id)
+        .order_by(UsageDecision.at, UsageDecision.id)
+    )
+    return [Decision(word) for word in await session.scalars(statement)]
+
+
+async def open_period(session: TenantReadSession, instant: datetime) -> UUID | None:
+    """The open period that holds the instant, else the oldest open one.
+
+    The latter is where a late entry belongs: its period is closed, or lies before the first.
+    """
+    holds = (Period.starts_at <= instant) & (Period.ends_at > instant)
+    statement = (
+        select(Period.id)
+        .where(Period.tenant_id == session.tenant_id, Period.status == "open")
+        .order_by(holds.desc(), Period.starts_at)
+        .limit(1)
+    )
+    return await session.scalar(statement)
+
+
+async def last_period_end(session: TenantReadSession) -> datetime | None:
+    """Where the tenant's last period ends, None before its first."""
+    statement = select(func.max(Period.ends_at)).where(Period.tenant_id == session.tenant_id)
+    return await session.scalar(statement)
+
+
+async def add_period(session: TenantSession, span: Span, previous_ends_at: datetime | None) -> UUID:
+    """Append a period and let the head name it."""
+    period_id = uuid7()
+    await session.execute(
+        insert(Period).values(
+            tenant_id=session.tenant_id,
+            id=period_id,
+            starts_at=span.starts_at,
+            ends_at=span.ends_at,
+            previous_ends_at=previous_ends_at,
+            status="open",
+        )
+    )
+    await session.execute(
+        update(LedgerHead)
+        .where(LedgerHead.tenant_id == session.tenant_id)
+        .values(open_period_id=period_id)
+        .execution_options(synchronize_session=False)
+    )
+    return period_id
+
+
+async def add_decision(
+    session: TenantSession, entry_id: UUID, decision: str, basis: str, actor: str
+) -> None:
+    """Append a decision."""
+    await session.execute(
+        insert(UsageDecision).values(
+            tenant_id=session.tenant_id,
+            id=uuid7(),
+            entry_id=entry_id,
+            decision=decision,
+            basis=basis,
+            actor=actor,
+            at=session.now(),
+        )
+    )

@@ -1,0 +1,28 @@
+"""A reply that is made between the commit of its request's transaction and its first byte.
+
+FastAPI closes the request's transaction when the endpoint has returned, and only then calls the
+response. What must follow a commit and still be told to the caller happens in that call; an error
+there is answered as if the endpoint had raised it.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import Response
+from starlette.types import Receive, Scope, Send
+
+
+class AfterCommit(Response):
+    """Makes the real response when it is called.
+
+    Args:
+        finish: does what follows the commit, in transactions of its own.
+    """
+
+    def __init__(self, finish: Callable[[], Awaitable[Response]]) -> None:
+        super().__init__()
+        self._finish = finish
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Finish, then answer."""
+        response = await self._finish()
+        await response(scope, receive, send)

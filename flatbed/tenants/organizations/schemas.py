@@ -1,0 +1,135 @@
+"""What the API takes and gives for organizations and staff."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, EmailStr, Field, field_validator
+
+from flatbed.tenants.kit.cursors import Page
+from flatbed.tenants.kit.ids import OrganizationId, StaffId
+from flatbed.tenants.kit.schemas import (
+    CountryCode,
+    CurrencyCode,
+    ExternalRef,
+    Input,
+    Metadata,
+    Name,
+    Output,
+    TimeZone,
+    storable,
+)
+
+Slug = Annotated[str, Field(pattern="^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$", examples=["acme"])]
+Email = Annotated[
+    EmailStr,
+    Field(max_length=254, description="Kept in lower case; unique among the agency's staff."),
+    AfterValidator(storable),
+    AfterValidator(str.lower),
+]
+StaffRole = Literal["hunter", "lead", "finance", "compliance", "admin"]
+OrganizationStatus = Literal["active", "suspended"]
+
+
+def _given(value: object) -> object:
+    if value is None:
+        raise ValueError("Leave the member out to keep it; null is not a value here.")
+    return value
+
+
+class OrganizationCreate(Input):
+    """A new ISV. Slug and currency never change: links and the usage ledger rest on them."""
+
+    slug: Slug
+    name: Name
+    country: Annotated[CountryCode, Field(description="Whose business days count.")]
+    time_zone: TimeZone
+    currency: CurrencyCode
+    external_ref: ExternalRef | None = None
+    metadata: Metadata = Field(default_factory=dict)
+
+
+class OrganizationUpdate(Input):
+    """What may change; a member that is left out stays."""
+
+    name: Name | None = None
+    country: CountryCode | None = None
+    time_zone: TimeZone | None = None
+    status: Annotated[
+        OrganizationStatus | None,
+        Field(description="`suspended`: its clients and their tokens stop working at once."),
+    ] = None
+    external_ref: ExternalRef | None = None
+    metadata: Metadata | None = None
+
+    _never_null = field_validator(
+        "name", "country", "time_zone", "status", "metadata", mode="before"
+    )(_given)
+
+
+class OrganizationRead(Output):
+    """An ISV."""
+
+    id: OrganizationId
+    slug: str
+    name: str
+    country: str
+    time_zone: str
+    currency: str
+    status: OrganizationStatus
+    external_ref: str | None
+    metadata: Metadata
+    created_at: datetime
+    updated_at: datetime
+
+
+class OrganizationPage(Page):
+    """A page of ISVs, by last change."""
+
+    data: list[OrganizationRead]
+
+
+class StaffCreate(Input):
+    """A new staff member in one role."""
+
+    name: Name
+    email: Email
+    role: StaffRole
+    external_ref: ExternalRef | None = None
+    metadata: Metadata = Field(default_factory=dict)
+
+
+class StaffUpdate(Input):
+    """What may change; a member that is left out stays."""
+
+    name: Name | None = None
+    email: Email | None = None
+    role: StaffRole | None = None
+    active: Annotated[
+        bool | None, Field(description="false: his clients and their tokens stop working at once.")
+    ] = None
+    external_ref: ExternalRef | None = None
+    metadata: Metadata | None = None
+
+    _never_null = field_validator("name", "email", "role", "active", "metadata", mode="before")(
+        _given
+    )
+
+
+class StaffRead(Output):
+    """A person of the agency."""
+
+    id: StaffId
+    name: str
+    email: str
+    role: StaffRole
+    active: bool
+    external_ref: str | None
+    metadata: Metadata
+    created_at: datetime
+    updated_at: datetime
+
+
+class StaffPage(Page):
+    """A page of staff, by last change."""
+
+    data: list[StaffRead]
