@@ -86,7 +86,7 @@ def upgrade() -> None:
         sa.Column("cap_money_total", sa.BigInteger),
         sa.Column("cap_money_month", sa.BigInteger),
         sa.Column("fit_floor", sa.Integer, nullable=False),
-        sa.Column("revenue_floor", sa.BigInteger),
+        sa.Column("revenue_floor", sa.BigInteger, nullable=False),
         sa.Column("shared_partners", sa.Text, nullable=False),
         sa.Column("continue_after_fill", sa.Boolean, nullable=False),
         sa.Column("rubric", JSONB),

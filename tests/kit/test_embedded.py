@@ -79,8 +79,8 @@ def root() -> Iterator[Path]:
     top.chmod(0o711)
     yield top / "var"
     EmbeddedPostgres(top / "var").destroy()
-    assert servers_below(top) == []
     shutil.rmtree(top)
+    assert servers_below(top) == []
 
 
 def servers_below(folder: Path) -> list[int]:

@@ -149,7 +149,7 @@ class Campaign(TenantRow, Resource, Base):
     cap_money_total: Mapped[int | None] = mapped_column(BigInteger)
     cap_money_month: Mapped[int | None] = mapped_column(BigInteger)
     fit_floor: Mapped[int] = mapped_column(Integer)
-    revenue_floor: Mapped[int | None] = mapped_column(BigInteger)
+    revenue_floor: Mapped[int] = mapped_column(BigInteger)
     shared_partners: Mapped[str]
     continue_after_fill: Mapped[bool]
     rubric: Mapped[dict[str, Any] | None] = mapped_column(OPTIONAL_JSON)

@@ -203,6 +203,8 @@ class _Sweep:
             deadline = await session.scalar(self._due().limit(1))
             if deadline is None:
                 return
+            # Detached: still to be read after a rollback, and nobody changes it by accident.
+            session.expunge(deadline)
             taken.append(deadline)
             session.clock = Clock().at(deadline.due_at)
             handling = _Handling(deadline)

@@ -13,7 +13,7 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import DateTime, Interval, delete, func, literal, or_, select
 
 from flatbed.tenants.kit.audit import DEADLINE, SEAL
 from flatbed.tenants.kit.clock import system_now
@@ -134,7 +134,8 @@ async def sweep_realm(database: Database, handlers: DeadlineHandlers, realm_id: 
 async def _read(session: WorkerSession, realm_id: UUID | None) -> list[Waiting]:
     """The due wake-ups by owner, deadlines first: handling them leaves more to seal."""
     now = system_now()
-    offset = Realm.clock_offset_us * timedelta(microseconds=1)
+    offset = Realm.clock_offset_us * literal(timedelta(microseconds=1), Interval())
+    realms_now = literal(now, DateTime(timezone=True)) + offset
     statement = (
         select(
             Wakeup.realm_id,
@@ -144,9 +145,9 @@ async def _read(session: WorkerSession, realm_id: UUID | None) -> list[Waiting]:
             func.array_agg(Wakeup.id),
         )
         .join(Realm, Realm.id == Wakeup.realm_id)
-        .where(or_(Wakeup.topic == SEAL, Wakeup.due_at <= now + offset))
+        .where(or_(Wakeup.topic == SEAL, Wakeup.due_at <= realms_now))
         .group_by(Wakeup.realm_id, Wakeup.tenant_id, Wakeup.topic, Realm.clock_offset_us)
-        .order_by(Wakeup.topic != DEADLINE, func.min(Wakeup.id))
+        .order_by(Wakeup.topic != DEADLINE, func.min(Wakeup.due_at))
     )
     if realm_id is not None:
         statement = statement.where(Wakeup.realm_id == realm_id)

@@ -96,6 +96,10 @@ class TestDecision:
         assert failing(Stage.DECISION_IN_PRINCIPLE, self_driven(contacts=people)) == []
         assert failing(QUALIFIED, self_driven(contacts=())) == [*self.BOTH]
 
+    def test_a_c_levels_name_on_somebody_elses_message_is_not_his_word(self) -> None:
+        """A C-level decision in principle."""
+        assert failing(QUALIFIED, bent(28, contact_id=SALES)) == [*self.BOTH]
+
     def test_the_touchs_sender_is_enough_to_know_who_decided(self) -> None:
         snapshot = with_evidence(self_driven(), EvidenceKind.DECISION_STATEMENT, contact_id=None)
         assert failing(QUALIFIED, snapshot) == []

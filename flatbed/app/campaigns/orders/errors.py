@@ -12,15 +12,6 @@ class CampaignStateError(Problem):
     advice = "Read the campaign; `state` is its present state."
 
 
-class NoPriceListError(Problem):
-    """The agency has no active price list in the campaign's currency."""
-
-    status = 409
-    code = "no-price-list"
-    title = "There is no price for this currency"
-    advice = "Ask the agency for a price list in the campaign's currency, then order again."
-
-
 class PriceChangedError(Problem):
     """The price is another one than the order expected; ``unit_price`` is the present one."""
 

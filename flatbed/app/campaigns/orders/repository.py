@@ -10,9 +10,8 @@ from flatbed.app.campaigns.models import Campaign, Offering, Profile, ProfileVer
 from flatbed.app.campaigns.orders.states import LAUNCHED
 from flatbed.tenants.kit.cursors import Window
 from flatbed.tenants.kit.database.session import TenantReadSession
-from flatbed.tenants.organizations.models import Organization
 
-Whole: TypeAlias = Row[tuple[Campaign, Offering, Programme, Profile, ProfileVersion]]
+Whole: TypeAlias = Row[Campaign, Offering, Programme, Profile, ProfileVersion]
 
 
 async def find(
@@ -87,10 +86,3 @@ async def any_launched(session: TenantReadSession) -> bool:
         Campaign.tenant_id == session.tenant_id, Campaign.status.in_(sorted(LAUNCHED))
     )
     return bool(await session.scalar(select(launched)))
-
-
-async def currency(session: TenantReadSession) -> str | None:
-    """The tenant's currency."""
-    return await session.scalar(
-        select(Organization.currency).where(Organization.id == session.tenant_id)
-    )

@@ -25,7 +25,7 @@ class Action(StrEnum):
 class Actor(StrEnum):
     """Who may do it: the ISV's client, a lead of the agency, or the program itself."""
 
-    ISV = "isv_client"
+    ISV = "isv"
     LEAD = "lead"
     SYSTEM = "system"
 
@@ -41,7 +41,9 @@ class Move:
     """The verb of the audit row and the event."""
 
 
-def _move(sources: set[CampaignState], target: CampaignState, actors: set[Actor], past: str) -> Move:
+def _move(
+    sources: set[CampaignState], target: CampaignState, actors: set[Actor], past: str
+) -> Move:
     return Move(frozenset(sources), target, frozenset(actors), past)
 
 

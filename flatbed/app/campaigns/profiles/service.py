@@ -2,11 +2,11 @@
 
 from uuid import UUID
 
+from flatbed.app.campaigns.errors import OfferingArchivedError
 from flatbed.app.campaigns.models import Profile, ProfileVersion
 from flatbed.app.campaigns.offerings import service as offerings
 from flatbed.app.campaigns.profiles import repository
 from flatbed.app.campaigns.profiles.criteria import six_cs, to_store
-from flatbed.app.campaigns.profiles.errors import OfferingArchivedError
 from flatbed.app.campaigns.profiles.schemas import (
     ProfileCreate,
     ProfilePage,

@@ -1,4 +1,4 @@
-"""Refusals about profiles."""
+"""Refusals that several slices of this room share."""
 
 from flatbed.tenants.kit.problems import Problem
 

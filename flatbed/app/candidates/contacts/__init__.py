@@ -1,0 +1,1 @@
+"""People of a candidate's company, the rights to reach them, and objections."""

@@ -1,0 +1,204 @@
+"""Usage as its tenant reads it: lines, sums by state, and what a statement would hold."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import RowMapping
+
+from flatbed.billing.usage.errors import ExportTooLargeError
+from flatbed.billing.usage.exports import as_csv
+from flatbed.billing.usage.periods import Span, first_period, next_period
+from flatbed.billing.usage.repository import reports as repository
+from flatbed.billing.usage.repository.reports import Filters
+from flatbed.billing.usage.schemas import (
+    GroupBy,
+    HeldLine,
+    ReversalLine,
+    StatementLine,
+    StatementPreview,
+    StatementTotal,
+    Tally,
+    UsageGroup,
+    UsageLine,
+    UsagePage,
+    UsageTotal,
+)
+from flatbed.billing.usage.states import UsageState
+from flatbed.tenants.kit.crypto import Keyring
+from flatbed.tenants.kit.cursors import Cursors, Position
+from flatbed.tenants.kit.database.session import TenantReadSession
+from flatbed.tenants.kit.ids import encode
+from flatbed.tenants.kit.problems import NotFoundError
+
+LARGEST_EXPORT: Final = 20_000
+DOSSIERS: Final = {"qual": "/v1/qualifications"}
+"""Where the public API shows the evidence of a unit, by its source."""
+
+
+async def page(
+    session: TenantReadSession,
+    keyring: Keyring,
+    cursors: Cursors,
+    *,
+    cursor: str | None,
+    limit: int,
+    filters: Filters,
+    group_by: GroupBy,
+) -> UsagePage:
+    """A page of units, and the sums over all units that the filters let through."""
+    zone = await repository.time_zone(session)
+    window = cursors.window(cursor, limit)
+    rows = await repository.page(session, window, filters)
+    shown, envelope = cursors.page(
+        window, rows, lambda row: Position(row["occurred_at"], row["id"])
+    )
+    tallies = await repository.tallies(session, filters, group_by.value, zone)
+    if group_by is GroupBy.CAMPAIGN:
+        groups = [
+            UsageGroup(key=encode("camp", UUID(key)), **_by_state(currency, of))
+            for key, currency, of in _groups(tallies)
+        ]
+    else:
+        groups = [
+            UsageGroup(key=key, **_by_state(currency, of)) for key, currency, of in _groups(tallies)
+        ]
+    return UsagePage(
+        time_zone=zone,
+        totals=[
+            UsageTotal(**_by_state(currency, [one for one in tallies if one.currency == currency]))
+            for currency in sorted({one.currency for one in tallies})
+        ],
+        group_by=group_by,
+        groups=groups,
+        data=[_usage_line(session, keyring, row) for row in shown],
+        **envelope.model_dump(),
+    )
+
+
+async def export(session: TenantReadSession, keyring: Keyring, filters: Filters) -> str:
+    """All units that the filters let through, as CSV.
+
+    Raises:
+        ExportTooLargeError: more than 20,000 lines.
+    """
+    rows = await repository.all_lines(session, filters, LARGEST_EXPORT + 1)
+    if len(rows) > LARGEST_EXPORT:
+        raise ExportTooLargeError
+    lines = (_usage_line(session, keyring, row) for row in rows)
+    return as_csv(UsageLine, (line.model_dump(mode="json") for line in lines))
+
+
+async def preview(
+    session: TenantReadSession, keyring: Keyring, period_id: UUID | None
+) -> StatementPreview:
+    """What a statement closed now for the period would hold.
+
+    It bills what is accepted, of this period and of earlier ones that were not billed, and lists
+    what is held. Not paged: a statement is read as a whole.
+
+    Raises:
+        NotFoundError: no such period of this tenant.
+    """
+    zone = await repository.time_zone(session)
+    period = await repository.find_period(session, period_id)
+    if period is None and period_id is not None:
+        raise NotFoundError
+    if period is not None and (period_id is not None or period.status == "open"):
+        found: UUID | None = period.id
+        span = Span(period.starts_at, period.ends_at)
+        reversals = await repository.reversals(session, period.id)
+    else:
+        # No usage yet, or all periods are closed: the next one is made by its first entry.
+        found, reversals = None, []
+        zone_info = ZoneInfo(zone)
+        span = (
+            first_period(session.now(), zone_info)
+            if period is None
+            else next_period(period.ends_at, zone_info)
+        )
+    rows = await repository.standing(session, span.starts_at)
+    lines = [
+        StatementLine(
+            **_line(session, keyring, row),
+            state=UsageState.ACCEPTED,
+            late=row["late"],
+            accepted_at=row["decided_at"],
+            carried_over=row["period_id"] != found,
+        )
+        for row in rows
+        if row["state"] == UsageState.ACCEPTED
+    ]
+    held = [
+        HeldLine(**_line(session, keyring, row), state=UsageState(row["state"]), late=row["late"])
+        for row in rows
+        if row["state"] != UsageState.ACCEPTED
+    ]
+    return StatementPreview(
+        period_id=found,
+        starts_at=span.starts_at.astimezone(ZoneInfo(zone)),
+        ends_at=span.ends_at.astimezone(ZoneInfo(zone)),
+        time_zone=zone,
+        lines=lines,
+        totals=_totals(lines),
+        held=held,
+        held_totals=_totals(held),
+        reversals=[
+            ReversalLine(**_line(session, keyring, row), reverses_id=row["reverses_id"])
+            for row in reversals
+        ],
+    )
+
+
+def _usage_line(session: TenantReadSession, keyring: Keyring, row: RowMapping) -> UsageLine:
+    return UsageLine(
+        **_line(session, keyring, row), state=UsageState(row["state"]), late=row["late"]
+    )
+
+
+def _line(session: TenantReadSession, keyring: Keyring, row: RowMapping) -> dict[str, Any]:
+    source_id = encode(row["source"], row["source_id"])
+    # Under the tenant's own key: equal units of two tenants must not look equal.
+    mac = keyring.mac(f"unit-key:{session.tenant_id}", row["unit_key"].encode())
+    return {
+        "entry_id": row["id"],
+        "unit_key": mac.hex(),
+        "generation": row["generation"],
+        "qualification_id": source_id,
+        "campaign_id": row["campaign_ref"],
+        "price_list_id": row["price_ref"],
+        "occurred_at": row["occurred_at"],
+        "amount": row["amount"],
+        "currency": row["currency"],
+        "dossier": f"{DOSSIERS[row['source']]}/{source_id}",
+        "dossier_hash": row["evidence_hash"],
+        "hash": row["hash"],
+    }
+
+
+def _groups(
+    tallies: Sequence[repository.Tally],
+) -> Iterable[tuple[str, str, list[repository.Tally]]]:
+    found: dict[tuple[str, str], list[repository.Tally]] = {}
+    for one in tallies:
+        found.setdefault((one.key, one.currency), []).append(one)
+    return ((key, currency, of) for (key, currency), of in found.items())
+
+
+def _by_state(currency: str, tallies: Sequence[repository.Tally]) -> dict[str, Any]:
+    sums: dict[str, Any] = {"currency": currency}
+    for state in UsageState:
+        of = [one for one in tallies if one.state is state]
+        sums[state.value] = Tally(
+            units=sum(one.units for one in of), amount=sum(one.amount for one in of)
+        )
+    return sums
+
+
+def _totals(lines: Sequence[StatementLine] | Sequence[HeldLine]) -> list[StatementTotal]:
+    return [
+        StatementTotal(currency=currency, units=len(amounts), amount=sum(amounts))
+        for currency in sorted({line.currency for line in lines})
+        if (amounts := [line.amount for line in lines if line.currency == currency])
+    ]
