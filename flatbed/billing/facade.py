@@ -5,6 +5,8 @@ Everything works in the caller's transaction; see the named functions for their 
 
 from flatbed.billing.pricing.errors import NoPriceError
 from flatbed.billing.pricing.service import PriceView, price_of
+from flatbed.billing.usage.anchor import read as read_anchor
+from flatbed.billing.usage.chain import Finding, Head
 from flatbed.billing.usage.errors import AlreadyBilledError, CapReachedError, UsageStateError
 from flatbed.billing.usage.records import Caps, RecordedUsage, UsageRequest, unit_key
 from flatbed.billing.usage.service import (
@@ -17,12 +19,15 @@ from flatbed.billing.usage.service import (
     state_of,
 )
 from flatbed.billing.usage.states import Basis, UsageState
+from flatbed.billing.usage.verification import verify_ledger
 
 __all__ = [
     "AlreadyBilledError",
     "Basis",
     "CapReachedError",
     "Caps",
+    "Finding",
+    "Head",
     "NoPriceError",
     "PriceView",
     "RecordedUsage",
@@ -34,8 +39,10 @@ __all__ = [
     "confirm_usage",
     "dispute_usage",
     "price_of",
+    "read_anchor",
     "record_usage",
     "reverse_usage",
     "state_of",
     "unit_key",
+    "verify_ledger",
 ]

@@ -20,6 +20,7 @@ from flatbed.app.wiring import Program, build
 from flatbed.tenants.access.principal import Role
 from flatbed.tenants.access.scopes import SIGNALS
 from flatbed.tenants.kit.ids import decode, uuid7
+from flatbed.tenants.kit.realms import RealmKind
 from flatbed.tenants.kit.settings import KernelSettings
 from flatbed.tenants.oauth.first_client import create_realm
 from tests.support.postgres import TestDatabase
@@ -215,7 +216,7 @@ async def serving(program: Program) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @asynccontextmanager
-async def new_world(database: TestDatabase, *, kind: str = "sandbox") -> AsyncIterator[World]:
+async def new_world(database: TestDatabase, *, kind: RealmKind = "sandbox") -> AsyncIterator[World]:
     """A fresh realm on a running program."""
     program = build(settings_for(database))
     async with serving(program) as http:

@@ -159,7 +159,7 @@ class TestScope:
             "USAGE:READ",
             "Usage:read",
             "usage:read\u200b",
-            "uſage:read",
+            "u\u017fage:read",
             "usage:read  campaigns:read",
             " usage:read",
             "usage:read\tcampaigns:read",

@@ -343,7 +343,7 @@ class TestPrincipal:
 
 
 def test_the_library_would_take_what_we_refuse() -> None:
-    """joserfc's own decoding knows no ``typ``: the check is ours."""
+    """The decoding of joserfc knows no ``typ``: the check is ours."""
     key = ECKey.generate_key("P-256")
     token = jwt.encode({"alg": "ES256"}, {"iss": ISSUER}, key, algorithms=["ES256"])
     assert jwt.decode(token, key, algorithms=["ES256"]).claims["iss"] == ISSUER

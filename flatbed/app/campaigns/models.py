@@ -160,7 +160,10 @@ class Campaign(TenantRow, Resource, Base):
 
 
 class Exclusion(TenantRow, Resource, Base):
-    """A company that the ISV keeps for itself; one worked far already needs a lead's consent."""
+    """A company that the ISV keeps for itself; one worked far already needs a lead's consent.
+
+    ``name_key`` is the name as it is compared: see ``exclusions/names.py``.
+    """
 
     __tablename__ = "exclusion"
     __table_args__ = (
@@ -168,6 +171,7 @@ class Exclusion(TenantRow, Resource, Base):
         one_of("status", "active", "pending_consent", "refused"),
         CheckConstraint("domain IS NOT NULL OR company_name IS NOT NULL", name="company"),
         Index(None, "tenant_id", "domain"),
+        Index(None, "tenant_id", "name_key"),
         Index(None, "tenant_id", "candidate_id"),
         Index(None, "tenant_id", "updated_at", "id"),
         SHARED,
@@ -176,9 +180,11 @@ class Exclusion(TenantRow, Resource, Base):
 
     domain: Mapped[str | None]
     company_name: Mapped[str | None]
+    name_key: Mapped[str | None]
     reason: Mapped[str | None]
     status: Mapped[str]
     candidate_id: Mapped[UUID | None]
     before_launch: Mapped[bool]
     consented_by: Mapped[str | None]
     consented_at: Mapped[datetime | None]
+    consent_reason: Mapped[str | None]

@@ -1,11 +1,9 @@
 """Usage as its tenant reads it: lines, sums by state, and what a statement would hold."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
-
-from sqlalchemy import RowMapping
 
 from flatbed.billing.usage.errors import ExportTooLargeError
 from flatbed.billing.usage.exports import as_csv
@@ -151,13 +149,13 @@ async def preview(
     )
 
 
-def _usage_line(session: TenantReadSession, keyring: Keyring, row: RowMapping) -> UsageLine:
+def _usage_line(session: TenantReadSession, keyring: Keyring, row: Mapping[str, Any]) -> UsageLine:
     return UsageLine(
         **_line(session, keyring, row), state=UsageState(row["state"]), late=row["late"]
     )
 
 
-def _line(session: TenantReadSession, keyring: Keyring, row: RowMapping) -> dict[str, Any]:
+def _line(session: TenantReadSession, keyring: Keyring, row: Mapping[str, Any]) -> dict[str, Any]:
     source_id = encode(row["source"], row["source_id"])
     # Under the tenant's own key: equal units of two tenants must not look equal.
     mac = keyring.mac(f"unit-key:{session.tenant_id}", row["unit_key"].encode())

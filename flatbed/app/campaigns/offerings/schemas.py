@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from flatbed.app.campaigns.fields import unset
 from flatbed.app.ids import OfferingId, ProgrammeId
 from flatbed.tenants.kit.cursors import Page
 from flatbed.tenants.kit.schemas import (
@@ -42,13 +43,13 @@ class OfferingCreate(Input):
 class OfferingUpdate(Input):
     """What may change; a member that is left out stays. Programmes may be added, never changed."""
 
-    name: Name | None = None
+    name: Name = Field(default_factory=unset)
     category: Name | None = None
     description: Text | None = None
-    archived: bool | None = None
+    archived: bool = Field(default_factory=unset)
     add_programmes: Annotated[list[ProgrammeInput], Field(max_length=50, default_factory=list)]
     external_ref: ExternalRef | None = None
-    metadata: Metadata | None = None
+    metadata: Metadata = Field(default_factory=unset)
 
 
 class ProgrammeRead(Output):

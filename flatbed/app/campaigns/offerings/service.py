@@ -91,9 +91,9 @@ async def update(
     changed = body.model_fields_set
     for field in changed & {"name", "category", "description", "external_ref"}:
         setattr(offering, field, getattr(body, field))
-    if body.metadata is not None:
+    if "metadata" in changed:
         offering.metadata_ = body.metadata
-    if body.archived is not None:
+    if "archived" in changed:
         offering.archived_at = session.now() if body.archived else None
     programmes = existing + _add(session, offering, existing, body.add_programmes)
     offering.updated_at = session.now()

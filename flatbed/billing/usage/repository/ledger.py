@@ -244,3 +244,23 @@ async def add_decision(
             at=session.now(),
         )
     )
+
+
+async def all_entries(session: TenantReadSession) -> Sequence[Mapping[str, Any]]:
+    """Every entry of the tenant with its hashes, in the order of the chain."""
+    statement = (
+        select(*UsageEntry.__table__.columns)
+        .where(UsageEntry.tenant_id == session.tenant_id)
+        .order_by(UsageEntry.sequence)
+    )
+    return [dict(row) for row in (await session.execute(statement)).mappings()]
+
+
+async def all_counters(session: TenantReadSession) -> dict[tuple[UUID, str], Used]:
+    """Every cap counter of the tenant by campaign and bucket."""
+    rows = await session.execute(
+        select(
+            CapCounter.campaign_ref, CapCounter.bucket, CapCounter.units, CapCounter.amount
+        ).where(CapCounter.tenant_id == session.tenant_id)
+    )
+    return {(row.campaign_ref, row.bucket): Used(row.units, row.amount) for row in rows}

@@ -1,6 +1,6 @@
 """SQL that reads the ledger for reports: entries with their derived state."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -9,7 +9,6 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     Label,
-    RowMapping,
     Select,
     Text,
     and_,
@@ -38,7 +37,7 @@ _Last = (
     .lateral("last")
 )
 """The last decision of an entry."""
-_STATE: Final = case(
+_derived: Final = case(
     # The same rule as states.usage_state, which a test compares it with.
     (_Reversal.id.is_not(None), UsageState.REVERSED.value),
     (_Last.c.decision == Decision.DISPUTED.value, UsageState.DISPUTED.value),
@@ -81,7 +80,7 @@ async def time_zone(session: TenantReadSession) -> str:
 
 async def page(
     session: TenantReadSession, window: Window, filters: Filters
-) -> Sequence[RowMapping]:
+) -> Sequence[Mapping[str, Any]]:
     """Qualified entries with their state, by ``(occurred_at, id)``."""
     entries = _entries(session, filters)
     beyond = window.beyond(UsageEntry.occurred_at, UsageEntry.id)
@@ -92,7 +91,7 @@ async def page(
 
 async def all_lines(
     session: TenantReadSession, filters: Filters, limit: int
-) -> Sequence[RowMapping]:
+) -> Sequence[Mapping[str, Any]]:
     """As :func:`page`, the first ``limit``."""
     return await _ordered(session, _entries(session, filters), limit)
 
@@ -126,15 +125,17 @@ async def find_period(session: TenantReadSession, period_id: UUID | None) -> Per
     return await session.scalar(statement.order_by(Period.starts_at.desc()).limit(1))
 
 
-async def standing(session: TenantReadSession, until: datetime) -> Sequence[RowMapping]:
+async def standing(session: TenantReadSession, until: datetime) -> Sequence[Mapping[str, Any]]:
     """Unreversed entries of periods that began at ``until`` or before, by ``(decided, id)``."""
-    statement = _entries(session, Filters()).where(
-        Period.starts_at <= until, _Reversal.id.is_(None)
+    statement = (
+        _entries(session, Filters())
+        .where(Period.starts_at <= until, _Reversal.id.is_(None))
+        .order_by(_Last.c.at, UsageEntry.id)
     )
-    return (await session.execute(statement.order_by(_Last.c.at, UsageEntry.id))).mappings().all()
+    return [dict(row) for row in (await session.execute(statement)).mappings()]
 
 
-async def reversals(session: TenantReadSession, period_id: UUID) -> Sequence[RowMapping]:
+async def reversals(session: TenantReadSession, period_id: UUID) -> Sequence[Mapping[str, Any]]:
     """The reversals of a period in the order of the ledger."""
     statement = (
         select(*(getattr(UsageEntry, name) for name in CONTENT), UsageEntry.hash)
@@ -145,7 +146,7 @@ async def reversals(session: TenantReadSession, period_id: UUID) -> Sequence[Row
         )
         .order_by(UsageEntry.sequence)
     )
-    return (await session.execute(statement)).mappings().all()
+    return [dict(row) for row in (await session.execute(statement)).mappings()]
 
 
 def _entries(
@@ -156,7 +157,7 @@ def _entries(
         select(
             *(getattr(UsageEntry, name) for name in CONTENT),
             UsageEntry.hash,
-            _STATE.label("state"),
+            _derived.label("state"),
             _Last.c.at.label("decided_at"),
             (UsageEntry.occurred_at < Period.starts_at).label("late"),
             *more,
@@ -182,7 +183,7 @@ def _entries(
     if filters.campaign_ref is not None:
         statement = statement.where(UsageEntry.campaign_ref == filters.campaign_ref)
     if filters.state is not None:
-        statement = statement.where(_STATE == filters.state.value)
+        statement = statement.where(_derived == filters.state.value)
     return statement
 
 
@@ -198,6 +199,6 @@ def _key(group_by: str, zone: str) -> Label[str]:
 
 async def _ordered(
     session: TenantReadSession, entries: Select[Any], limit: int
-) -> Sequence[RowMapping]:
+) -> Sequence[Mapping[str, Any]]:
     statement = entries.order_by(UsageEntry.occurred_at, UsageEntry.id).limit(limit)
-    return (await session.execute(statement)).mappings().all()
+    return [dict(row) for row in (await session.execute(statement)).mappings()]

@@ -1,0 +1,1 @@
+"""Exclusions: companies that the ISV keeps for itself."""

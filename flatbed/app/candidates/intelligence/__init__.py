@@ -1,0 +1,1 @@
+"""Facts about a candidate's company, and judgements of the profile's criteria."""

@@ -1,0 +1,119 @@
+"""Caps are reserved under a lock: whatever happens at once, none is exceeded."""
+
+import asyncio
+from datetime import UTC, datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from flatbed.billing.facade import (
+    AlreadyBilledError,
+    CapReachedError,
+    Caps,
+    reverse_usage,
+)
+from flatbed.tenants.kit.ids import uuid7
+from tests.billing.world import PRICE, World, request
+
+
+class TestCaps:
+    @pytest.mark.parametrize(
+        ("caps", "cap", "limit", "used"),
+        [
+            (Caps(units_total=2), "units_total", 2, 2),
+            (Caps(units_month=2), "units_month", 2, 2),
+            (Caps(money_total=2 * PRICE + 1), "money_total", 2 * PRICE + 1, 2 * PRICE),
+            (Caps(money_month=3 * PRICE - 1), "money_month", 3 * PRICE - 1, 2 * PRICE),
+        ],
+    )
+    async def test_at_a_cap_the_answer_names_it_and_nothing_changes(
+        self, world: World, isv: UUID, caps: Caps, cap: str, limit: int, used: int
+    ) -> None:
+        """At a cap 409 `cap-reached` and nothing changed."""
+        campaign = uuid7()
+        for _ in range(2):
+            await world.meter(isv, campaign_ref=campaign, caps=caps)
+        before = await world.counters(isv, campaign)
+        with pytest.raises(CapReachedError) as refusal:
+            await world.meter(isv, campaign_ref=campaign, caps=caps)
+        assert refusal.value.status == 409
+        assert refusal.value.extra == {"caps": [{"cap": cap, "limit": limit, "used": used}]}
+        assert await world.counters(isv, campaign) == before
+        assert before == {"total": (2, 2 * PRICE), "2026-03": (2, 2 * PRICE)}
+        assert await world.count("usage_entry", isv) == 2
+
+    async def test_a_refused_unit_does_not_bar_another_campaign(
+        self, world: World, isv: UUID
+    ) -> None:
+        with pytest.raises(CapReachedError):
+            await world.meter(isv, caps=Caps(units_total=0))
+        await world.meter(isv, caps=Caps(units_total=1))
+
+    async def test_a_month_begins_at_the_tenants_midnight(self, world: World, isv: UUID) -> None:
+        campaign, caps = uuid7(), Caps(units_month=1)
+        late_march = datetime(2026, 3, 31, 21, 59, 59, tzinfo=UTC)
+        april = datetime(2026, 3, 31, 22, 0, 0, tzinfo=UTC)
+        first = await world.meter(isv, campaign_ref=campaign, caps=caps, occurred_at=late_march)
+        second = await world.meter(isv, campaign_ref=campaign, caps=caps, occurred_at=april)
+        with pytest.raises(CapReachedError):
+            await world.meter(isv, campaign_ref=campaign, caps=caps, occurred_at=april)
+        assert first.period_id != second.period_id
+        assert await world.counters(isv, campaign) == {
+            "total": (2, 2 * PRICE),
+            "2026-03": (1, PRICE),
+            "2026-04": (1, PRICE),
+        }
+
+    async def test_a_reversal_makes_room_in_all_and_in_the_month_that_was_reserved(
+        self, world: World, isv: UUID
+    ) -> None:
+        campaign, caps = uuid7(), Caps(units_total=1, units_month=1)
+        march = datetime(2026, 3, 31, 21, 30, tzinfo=UTC)
+        entry = await world.meter(isv, campaign_ref=campaign, caps=caps, occurred_at=march)
+        may = datetime(2026, 5, 2, 9, tzinfo=UTC)
+        async with world.at(isv, may) as session:
+            # The ISV has moved meanwhile, where it was April: the month is the one written.
+            zone = ZoneInfo("Pacific/Auckland")
+            await reverse_usage(session, entry.entry_id, reason="review", zone=zone)
+        assert await world.counters(isv, campaign) == {"total": (0, 0), "2026-03": (0, 0)}
+        await world.meter(isv, campaign_ref=campaign, caps=caps, occurred_at=may)
+
+    async def test_40_at_once_over_three_tenants_never_exceed_a_cap(self, world: World) -> None:
+        """Invariants 8 and 14, and must-be-shown 4 at a small scale."""
+        caps = {0: Caps(units_total=5), 1: Caps(money_month=3 * PRICE), 2: Caps()}
+        tenants = [await world.isv() for _ in caps]
+        campaigns = [uuid7() for _ in caps]
+
+        async def one(number: int) -> bool:
+            which = number % 3
+            try:
+                await world.meter(tenants[which], campaign_ref=campaigns[which], caps=caps[which])
+            except CapReachedError:
+                return False
+            return True
+
+        made = await asyncio.gather(*(one(number) for number in range(40)))
+        assert sum(made) == 5 + 3 + 13
+        for tenant, campaign, units in zip(tenants, campaigns, (5, 3, 13), strict=True):
+            assert await world.count("usage_entry", tenant) == units
+            assert await world.counters(tenant, campaign) == {
+                "total": (units, units * PRICE),
+                "2026-03": (units, units * PRICE),
+            }
+            sequences = await world.admin.fetchval(
+                "SELECT array_agg(sequence ORDER BY sequence) FROM usage_entry"
+                " WHERE tenant_id = $1",
+                tenant,
+            )
+            assert sequences == list(range(1, units + 1))
+            assert await world.count("period", tenant) == 1
+
+    async def test_20_at_once_for_one_unit_meter_it_once(self, world: World, isv: UUID) -> None:
+        keys = request().unit_keys
+        results = await asyncio.gather(
+            *(world.meter(isv, unit_keys=keys) for _ in range(20)), return_exceptions=True
+        )
+        refused = [one for one in results if isinstance(one, AlreadyBilledError)]
+        assert len(refused) == 19
+        assert await world.count("usage_entry", isv) == 1

@@ -1,0 +1,291 @@
+"""Sessions: bound or refused, committed or rolled back, never left behind."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.types import Message, Receive, Scope, Send
+
+from flatbed.tenants.kit.audit import mutation, record
+from flatbed.tenants.kit.clock import system_now
+from flatbed.tenants.kit.database.connection import ContextMissingError, TransactionAbortedError
+from flatbed.tenants.kit.database.context import CandidateRange
+from flatbed.tenants.kit.database.kernel_tables import (
+    AgencyAuditPending,
+    AuditPending,
+    Deadline,
+    IdempotencyKey,
+    Realm,
+)
+from flatbed.tenants.kit.database.session import PlaneSession, SavepointError, agency_plane
+from flatbed.tenants.kit.database.urls import Plain, connect
+from flatbed.tenants.kit.deadlines import schedule
+from flatbed.tenants.kit.ids import uuid7
+from tests.support.kernel_app import KernelApp, kernel_app
+from tests.support.postgres import TestDatabase
+from tests.support.world import World
+
+
+@pytest_asyncio.fixture
+async def app(world: World) -> AsyncIterator[KernelApp]:
+    async with kernel_app(world) as made:
+        yield made
+
+
+async def count(session: PlaneSession, table: type = AuditPending) -> int:
+    return await session.scalar(select(func.count()).select_from(table)) or 0
+
+
+async def pending(world: World) -> int:
+    async with world.reading() as session:
+        return await count(session)
+
+
+async def left_open(admin: Plain) -> int:
+    """Connections of the program that are still in a transaction, in the test's own database."""
+    return int(
+        await admin.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND application_name = 'flatbed' AND state <> 'idle'"
+        )
+    )
+
+
+class TestContext:
+    async def test_a_connection_without_a_context_refuses_to_begin(self, world: World) -> None:
+        with pytest.raises(ContextMissingError):
+            async with world.database.engine.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+
+    async def test_a_connection_that_was_used_before_refuses_too(self, world: World) -> None:
+        async with world.tenant() as session:
+            assert await session.scalar(text("SELECT 1")) == 1
+        with pytest.raises(ContextMissingError):
+            async with world.database.engine.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+
+    async def test_without_context_the_database_shows_no_rows(
+        self, world: World, database: TestDatabase
+    ) -> None:
+        async with world.tenant() as session:
+            mutation(session, "thing.made", "off", uuid7())
+        async with world.agency() as session:
+            record(session, "thing.made", "staff", uuid7())
+        bare = await connect(database.app_url)
+        try:
+            for table in ("audit_pending", "agency_audit_pending", "realm", "wakeup"):
+                assert await bare.fetchval(f"SELECT count(*) FROM {table}") == 0
+        finally:
+            await bare.close()
+
+    async def test_a_context_ends_with_its_transaction(self, world: World) -> None:
+        async with world.tenant() as session:
+            mutation(session, "thing.made", "off", uuid7())
+            assert await count(session) == 1
+        async with world.tenant(world.tenants[1]) as session:
+            assert await count(session) == 0
+        async with world.worker() as session:
+            names = ("tenant_id", "realm_id", "candidate_from", "candidate_to")
+            for name in names:
+                found = await session.scalar(
+                    text(f"SELECT current_setting('flatbed.{name}', true)")
+                )
+                assert found == ""
+
+    async def test_a_tenant_can_write_no_row_of_another(self, world: World) -> None:
+        with pytest.raises(SQLAlchemyError, match="row-level security"):
+            async with world.tenant() as session:
+                session.add(
+                    IdempotencyKey(
+                        tenant_id=world.tenants[1],
+                        client_id=uuid7(),
+                        key="k",
+                        fingerprint="f",
+                        created_at=system_now(),
+                    )
+                )
+
+    async def test_a_read_session_cannot_write(self, world: World) -> None:
+        with pytest.raises(SQLAlchemyError, match="read-only"):
+            async with world.reading() as session:
+                await session.execute(text("DELETE FROM audit_pending"))
+
+    async def test_a_hunters_range_holds_one_candidate(self, world: World) -> None:
+        mine, other = uuid7(), uuid7()
+        async with world.tenant() as session:
+            for candidate_id in (mine, other):
+                await schedule(
+                    session,
+                    candidate_id=candidate_id,
+                    kind="note",
+                    subject_id=uuid7(),
+                    due_at=session.now(),
+                )
+
+        async def seen(candidates: CandidateRange | None) -> set[UUID]:
+            async with world.reading(candidates=candidates) as session:
+                return set((await session.scalars(select(Deadline.candidate_id))).all())
+
+        assert await seen(CandidateRange.one(mine)) == {mine}
+        assert await seen(CandidateRange.none()) == set()
+        assert await seen(None) == {mine, other}
+        with pytest.raises(SQLAlchemyError, match="row-level security"):
+            async with world.tenant(candidates=CandidateRange.one(mine)) as session:
+                await schedule(
+                    session,
+                    candidate_id=other,
+                    kind="mine",
+                    subject_id=uuid7(),
+                    due_at=session.now(),
+                )
+
+
+class TestCommit:
+    async def test_an_error_rolls_everything_back(self, world: World) -> None:
+        with pytest.raises(ZeroDivisionError):
+            async with world.tenant() as session:
+                mutation(session, "thing.made", "off", uuid7())
+                await session.flush()
+                raise ZeroDivisionError
+        assert await pending(world) == 0
+
+    async def test_a_swallowed_database_error_never_becomes_a_commit(self, world: World) -> None:
+        with pytest.raises(TransactionAbortedError):
+            async with world.tenant() as session:
+                mutation(session, "thing.made", "off", uuid7())
+                with pytest.raises(SQLAlchemyError):
+                    await session.execute(text("SELECT 1/0"))
+        assert await pending(world) == 0
+
+    async def test_a_swallowed_database_error_never_becomes_a_2xx(self, app: KernelApp) -> None:
+        async with app.client(app.world.tenants[0]) as client:
+            answer = await client.post("/swallowed", json={"name": "x"})
+        assert answer.status_code == 500
+        assert answer.json()["code"] == "internal-error"
+        assert await pending(app.world) == 0
+
+    async def test_the_response_never_precedes_the_commit(
+        self, app: KernelApp, admin_connection: Plain
+    ) -> None:
+        visible: list[int] = []
+
+        async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+            async def looking(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    visible.append(
+                        await admin_connection.fetchval(
+                            "SELECT count(*) FROM audit_pending WHERE tenant_id = $1",
+                            app.world.tenants[0],
+                        )
+                    )
+                await send(message)
+
+            await inner(scope, receive, looking)
+
+        client = app.client(app.world.tenants[0])
+        inner = app.app
+        client._transport.app = watched  # type: ignore[attr-defined] # the ASGI transport's own
+        async with client:
+            answer = await client.post("/things", json={"name": "x"})
+        assert answer.status_code == 201
+        assert visible == [1]
+
+
+class TestCancellation:
+    @pytest.mark.parametrize("name", ["asleep", "waiting"])
+    async def test_a_cancelled_request_leaves_no_connection_in_a_transaction(
+        self, app: KernelApp, admin_connection: Plain, name: str
+    ) -> None:
+        """Once inside a statement, once between two."""
+        async with app.client(app.world.tenants[0]) as client:
+            request = asyncio.create_task(client.post("/halted", json={"name": name}))
+            await asyncio.wait_for(app.halt.arrived.wait(), 10)
+            await asyncio.sleep(0.1)
+            assert await left_open(admin_connection) == 1
+            request.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await request
+            for _ in range(50):
+                if await left_open(admin_connection) == 0:
+                    break
+                await asyncio.sleep(0.1)
+            assert await left_open(admin_connection) == 0
+            assert await pending(app.world) == 0
+            answer = await client.post("/things", json={"name": "x"})
+            assert answer.status_code == 201
+        assert app.world.database.engine.pool.checkedout() == 0  # type: ignore[attr-defined] # QueuePool's
+
+    async def test_many_cancelled_transactions_do_not_use_the_pool_up(
+        self, world: World, admin_connection: Plain
+    ) -> None:
+        async def work() -> None:
+            async with world.tenant() as session:
+                mutation(session, "thing.made", "off", uuid7())
+                await session.flush()
+                await session.execute(text("SELECT pg_sleep(10)"))
+
+        for _ in range(3):
+            tasks = [asyncio.create_task(work()) for _ in range(15)]
+            await asyncio.sleep(0.3)
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+            assert all(isinstance(result, asyncio.CancelledError) for result in results)
+        assert await pending(world) == 0
+        for _ in range(50):
+            if await left_open(admin_connection) == 0:
+                break
+            await asyncio.sleep(0.1)
+        assert await left_open(admin_connection) == 0
+
+
+class TestAgencyPlane:
+    async def test_it_is_on_inside_the_block_and_off_after_it(self, world: World) -> None:
+        async with world.agency() as session:
+            record(session, "thing.made", "staff", uuid7())
+        async with world.tenant() as session:
+            mutation(session, "thing.made", "off", uuid7())
+            assert await count(session, AgencyAuditPending) == 0
+            async with agency_plane(session) as agency:
+                assert await count(agency, AgencyAuditPending) == 1
+                assert await count(session) == 1
+                record(agency, "thing.linked", "staff", uuid7())
+            assert await count(session, AgencyAuditPending) == 0
+        async with world.agency() as session:
+            assert await count(session, AgencyAuditPending) == 2
+
+    async def test_another_realms_rows_stay_hidden(self, world: World) -> None:
+        other = uuid7()
+        await world.open_realm(other)
+        async with world.agency(other) as session:
+            record(session, "thing.made", "staff", uuid7())
+        async with world.tenant() as session, agency_plane(session) as agency:
+            assert await count(agency, AgencyAuditPending) == 0
+            assert (await agency.scalars(select(Realm.id))).all() == [world.realm_id]
+
+    async def test_an_error_inside_dooms_the_transaction_even_if_it_is_caught(
+        self, world: World
+    ) -> None:
+        with pytest.raises(TransactionAbortedError):
+            async with world.tenant() as session:
+                mutation(session, "thing.made", "off", uuid7())
+                with pytest.raises(ZeroDivisionError):
+                    async with agency_plane(session):
+                        raise ZeroDivisionError
+        assert await pending(world) == 0
+
+    async def test_no_savepoint_spans_its_beginning(self, world: World) -> None:
+        with pytest.raises(SavepointError):
+            async with world.tenant() as session, session.begin_nested():
+                async with agency_plane(session):
+                    pass
+
+    async def test_no_savepoint_spans_its_end(self, world: World) -> None:
+        with pytest.raises(SavepointError):
+            async with world.tenant() as session:
+                async with agency_plane(session) as agency:
+                    await agency.begin_nested()
