@@ -70,9 +70,7 @@ async def set_deadline(
 
 
 async def sweep(world: World, until: datetime, **handlers: DeadlineHandler) -> Swept:
-    return await sweep_tenant(
-        world.database, handlers, world.realm_id, world.tenants[0], until
-    )
+    return await sweep_tenant(world.database, handlers, world.realm_id, world.tenants[0], until)
 
 
 async def open_deadlines(world: World) -> list[Deadline]:
@@ -116,7 +114,10 @@ class TestSchedule:
         with pytest.raises(ZeroDivisionError):
             async with world.tenant() as session:
                 await schedule(
-                    session, candidate_id=uuid7(), kind="note", subject_id=uuid7(),
+                    session,
+                    candidate_id=uuid7(),
+                    kind="note",
+                    subject_id=uuid7(),
                     due_at=session.now(),
                 )
                 raise ZeroDivisionError
@@ -227,9 +228,7 @@ class TestSweepTenant:
         async def slow(session: TenantSession, deadline: Deadline) -> None:
             mutation(session, "deadline.met", "cand", deadline.candidate_id)
             async with world.tenant() as request:
-                await cancel(
-                    request, candidate_id=candidate_id, kind="note", subject_id=subject_id
-                )
+                await cancel(request, candidate_id=candidate_id, kind="note", subject_id=subject_id)
 
         assert await sweep(world, now, note=slow) == Swept()
         async with world.reading() as session:
@@ -267,9 +266,7 @@ class TestSweepTenant:
             await revive(session)
         assert await sweep(world, now, broken=journal) == Swept(handled=1)
 
-    async def test_a_deadline_without_a_handler_is_a_failure_not_a_loss(
-        self, world: World
-    ) -> None:
+    async def test_a_deadline_without_a_handler_is_a_failure_not_a_loss(self, world: World) -> None:
         now = system_now()
         await set_deadline(world, now, kind="unheard-of")
         assert await sweep(world, now) == Swept(failed=1)
@@ -293,9 +290,7 @@ class TestSweepTenant:
         journal, start = Journal(), system_now()
         for hour in range(20):
             await set_deadline(world, start + timedelta(hours=hour))
-        swept = await asyncio.gather(
-            *(sweep(world, start + DAY, note=journal) for _ in range(4))
-        )
+        swept = await asyncio.gather(*(sweep(world, start + DAY, note=journal) for _ in range(4)))
         assert sum(one.handled for one in swept) == 20
         instants = [at for _, at in journal.lines]
         assert instants == [start + timedelta(hours=hour) for hour in range(20)]
@@ -325,9 +320,7 @@ class TestPoller:
         async with world.agency() as session:
             assert await session.scalar(select(func.count()).select_from(AgencyAuditEntry)) == 1
 
-    async def test_a_deadline_rings_when_it_is_due_by_the_realms_clock(
-        self, world: World
-    ) -> None:
+    async def test_a_deadline_rings_when_it_is_due_by_the_realms_clock(self, world: World) -> None:
         journal = Journal()
         due_at = system_now() + 10 * DAY
         subject_id = await set_deadline(world, due_at)

@@ -214,9 +214,7 @@ class TestVerifyAudit:
         assert await findings(world) == []
         async with admin_connection.transaction():
             await admin_connection.execute("SET LOCAL session_replication_role = replica")
-            await admin_connection.execute(
-                tampering.format(t=f"tenant_id = '{world.tenants[0]}'")
-            )
+            await admin_connection.execute(tampering.format(t=f"tenant_id = '{world.tenants[0]}'"))
         assert await findings(world) == expected
 
     async def test_the_program_cannot_change_a_sealed_entry(self, world: World) -> None:

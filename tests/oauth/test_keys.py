@@ -35,9 +35,8 @@ class TestEnsure:
         await ensure_signing_key(house.database, house.keyring)
         assert await admin_connection.fetchval("SELECT kid FROM signing_key") == before
 
-    async def test_the_private_part_is_encrypted(
-        self, house: House, admin_connection: Plain
-    ) -> None:
+    @pytest.mark.usefixtures("house")
+    async def test_the_private_part_is_encrypted(self, admin_connection: Plain) -> None:
         row = await admin_connection.fetchrow("SELECT public_jwk, private_box FROM signing_key")
         assert row is not None
         assert "d" not in json.loads(row["public_jwk"])

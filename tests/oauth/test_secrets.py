@@ -1,5 +1,7 @@
 """Client secrets."""
 
+import asyncio
+
 import pytest
 
 from flatbed.tenants.kit.clock import Clock, system_now
@@ -73,27 +75,32 @@ class TestIssue:
     async def test_a_client_has_two_live_secrets_at_most_and_both_work(
         self, house: House, admin_connection: Plain
     ) -> None:
-        realm_id = decode("realm", house.realm.realm_id)
         client_id = decode("client", house.realm.client_id)
-
-        async def another() -> str:
-            async with house.database.agency(
-                realm_id=realm_id, caller=CALLER, clock=Clock()
-            ) as session:
-                client = await repository.find_client(session, client_id)
-                assert client is not None
-                return await house.oauth.clients.issue_secret(session, client, "second")
-
-        second = await another()
+        second = await another(house)
         assert (await house.ask(house.agency)).status_code == 200
         assert (await house.ask(Credentials(house.realm.client_id, second))).status_code == 200
         with pytest.raises(TooManySecretsError):
-            await another()
+            await another(house)
         await admin_connection.execute(
             "UPDATE client_secret SET revoked_at = now()"
             " WHERE oauth_client_id = $1 AND label = 'first'",
             client_id,
         )
-        third = await another()
+        third = await another(house)
         assert (await house.ask(house.agency)).status_code == 401
         assert (await house.ask(Credentials(house.realm.client_id, third))).status_code == 200
+
+    async def test_of_many_at_once_one_gets_the_second_place(self, house: House) -> None:
+        made = await asyncio.gather(*(another(house) for _ in range(4)), return_exceptions=True)
+        assert sum(isinstance(item, str) for item in made) == 1
+        assert sum(isinstance(item, TooManySecretsError) for item in made) == 3
+
+
+async def another(house: House) -> str:
+    """One more secret for the realm's first client."""
+    async with house.database.agency(
+        realm_id=decode("realm", house.realm.realm_id), caller=CALLER, clock=Clock()
+    ) as session:
+        client = await repository.find_client(session, decode("client", house.realm.client_id))
+        assert client is not None
+        return await house.oauth.clients.issue_secret(session, client, "second")

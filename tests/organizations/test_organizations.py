@@ -9,11 +9,19 @@ import pytest
 from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.database.urls import Plain
 from flatbed.tenants.kit.ids import decode, encode, uuid7
+from flatbed.tenants.organizations import service
 from flatbed.tenants.organizations.service import RealmTenants, organization_of
 from tests.oauth.house import CALLER, SOFTWARE_HOUSE, House
 
 PATH = "/v1/organizations"
 ACME = {**SOFTWARE_HOUSE, "slug": "acme"}
+
+
+@pytest.fixture
+def no_calendar(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A country that the library of holidays does not know; today it knows every one."""
+    monkeypatch.setattr(service, "supported", lambda country: country != "AQ")
+    return "AQ"
 
 
 class TestCreate:
@@ -82,9 +90,9 @@ class TestCreate:
         assert reply.json()["errors"][0]["pointer"].startswith(f"/{member}")
 
     async def test_a_country_without_a_calendar_of_business_days_is_refused(
-        self, house: House
+        self, house: House, no_calendar: str
     ) -> None:
-        reply = await house.call("POST", PATH, {**ACME, "country": "AQ"})
+        reply = await house.call("POST", PATH, {**ACME, "country": no_calendar})
         assert reply.status_code == 422
         assert reply.json()["errors"][0]["code"] == "country-not-supported"
 
@@ -128,7 +136,6 @@ class TestUpdate:
             {"currency": "USD"},
             {"name": None},
             {"status": "gone"},
-            {"country": "AQ"},
             {"metadata": None},
         ],
     )
@@ -139,6 +146,20 @@ class TestUpdate:
         before = (await house.call("GET", path)).json()
         assert (await house.change(path, change)).status_code == 422
         assert (await house.call("GET", path)).json() == before
+
+    async def test_a_move_to_a_country_without_a_calendar_is_refused(
+        self, house: House, no_calendar: str
+    ) -> None:
+        path = f"{PATH}/{(await house.made(PATH, ACME))['id']}"
+        assert (await house.change(path, {"country": no_calendar})).status_code == 422
+
+    async def test_of_changes_to_one_version_one_takes_effect(self, house: House) -> None:
+        path = f"{PATH}/{(await house.made(PATH, ACME))['id']}"
+        headers = {"Authorization": f"Bearer {await house.token(house.agency)}", "If-Match": '"1"'}
+        replies = await asyncio.gather(
+            *(house.http.patch(path, json={"name": f"N{n}"}, headers=headers) for n in range(4))
+        )
+        assert sorted(reply.status_code for reply in replies) == [200, 412, 412, 412]
 
 
 class TestList:

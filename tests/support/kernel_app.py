@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Annotated
 from uuid import UUID
 
@@ -163,7 +164,9 @@ class KernelApp:
     halt: Gatekeeper
     world: World
 
-    def client(self, tenant_id: UUID | None = None, *, realm_id: UUID | None = None) -> httpx.AsyncClient:
+    def client(
+        self, tenant_id: UUID | None = None, *, realm_id: UUID | None = None
+    ) -> httpx.AsyncClient:
         """A client of its own: of the tenant, else of the agency."""
         scopes = frozenset({"pipeline:write", "audit:read", "sandbox:manage"})
         headers = self.desk.token(realm_id or self.world.realm_id, tenant_id, scopes)
@@ -192,7 +195,7 @@ async def kernel_app(
     for router in (routes(halt), *routers):
         app.include_router(router)
     app.add_middleware(RequestLayer)
-    app.state.deadlines = handlers or {}
+    app.state.program = SimpleNamespace(database=world.database, deadlines=handlers or {})
     app.state.gate = Gate(
         database=world.database,
         keyring=Keyring(b"s" * 32),

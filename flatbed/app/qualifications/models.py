@@ -75,13 +75,26 @@ class Qualification(CandidateRow, Resource, Base):
 
 
 class Dispute(CandidateRow, Tracked, Base):
-    """The ISV's objection to a qualification, its answer and its decision."""
+    """The ISV's objection to a qualification, its answer and its decision.
+
+    ``criterion`` is a key of the frozen rubric, or ``already_known``. A dispute for fraud may
+    stand beside an ordinary one that was decided, and may come after the acceptance.
+    """
 
     __tablename__ = "dispute"
     __table_args__ = (
         of_candidate(),
         sibling("qualification", "qualification_id"),
-        UniqueConstraint("tenant_id", "candidate_id", "qualification_id"),
+        # One per qualification, fraud excepted; and never two at a time.
+        UniqueConstraint("tenant_id", "candidate_id", "qualification_id", "fraud"),
+        Index(
+            "dispute_open_key",
+            "tenant_id",
+            "candidate_id",
+            "qualification_id",
+            unique=True,
+            postgresql_where=text("status IN ('open', 'answered')"),
+        ),
         one_of("status", "open", "answered", "confirmed", "voided"),
         one_of("decision", "confirmed", "voided"),
         Index(None, "tenant_id", "updated_at", "id"),
@@ -91,6 +104,7 @@ class Dispute(CandidateRow, Tracked, Base):
 
     qualification_id: Mapped[UUID]
     criterion: Mapped[str]
+    fraud: Mapped[bool]
     statement: Mapped[str]
     evidence: Mapped[list[dict[str, Any]]]
     status: Mapped[str]
@@ -102,6 +116,7 @@ class Dispute(CandidateRow, Tracked, Base):
     answered_at: Mapped[datetime | None]
     decide_by: Mapped[datetime | None]
     decision: Mapped[str | None]
+    decision_reason: Mapped[str | None]
     decided_by: Mapped[str | None]
     decided_at: Mapped[datetime | None]
 
@@ -131,26 +146,34 @@ class QualificationReview(CandidateRow, Base):
     reason: Mapped[str]
     status: Mapped[str]
     opened_at: Mapped[datetime]
+    decision_reason: Mapped[str | None]
     decided_by: Mapped[str | None]
     decided_at: Mapped[datetime | None]
 
 
 class DisputeCard(Base):
-    """What the agency's list shows of a dispute: a projection, written with the dispute."""
+    """What the agency's list shows of a dispute or a review: a projection, written with it.
+
+    ``dispute_id`` is the id of either; a review names no criterion and is due when it opens.
+    """
 
     __tablename__ = "dispute_card"
     __table_args__ = (
         realm_parent("organization", "tenant_id"),
+        one_of("kind", "dispute", "review"),
+        one_of("state", "open", "answered", "confirmed", "voided"),
+        Index(None, "realm_id", "due_at", "dispute_id"),
         Index(None, "realm_id", "state", "due_at", "dispute_id"),
         AGENCY,
     )
 
     realm_id: Mapped[UUID] = mapped_column(primary_key=True)
     dispute_id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
     tenant_id: Mapped[UUID]
     qualification_id: Mapped[UUID]
     candidate_id: Mapped[UUID]
     state: Mapped[str]
-    criterion: Mapped[str]
-    due_at: Mapped[datetime | None]
+    criterion: Mapped[str | None]
+    due_at: Mapped[datetime]
     updated_at: Mapped[datetime]

@@ -20,7 +20,7 @@ async def advance_sandbox_clock(
     body: ClockAdvance, call: Annotated[AgencyCall, require("sandbox:manage").agency]
 ) -> Response:
     """Move a sandbox realm's clock forward; answers when everything that fell due has happened."""
-    state, session = call.request.app.state, call.session
+    program, session = call.request.app.state.program, call.session
     made: list[ClockRead] = []
 
     async def move() -> Response:
@@ -30,7 +30,7 @@ async def advance_sandbox_clock(
     stored = await call.once(move)
 
     async def finish() -> Response:
-        database, handlers = state.gate.database, state.deadlines
+        database, handlers = program.database, program.deadlines
         if not made:
             # A replay also finishes what a crash may have left undone.
             await sweep_realm(database, handlers, session.realm_id)

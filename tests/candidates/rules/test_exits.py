@@ -120,7 +120,7 @@ class TestReasons:
             ExitClass.OTHER: OTHER,
         }
 
-    @pytest.mark.parametrize("reason", [*PROTECTIVE, *OTHER])
+    @pytest.mark.parametrize("reason", sorted(PROTECTIVE | OTHER))
     @pytest.mark.parametrize("stage", STAGES)
     def test_protective_and_other_exits_need_no_trying(self, reason: str, stage: Stage) -> None:
         """Exits protective, at once; `exited` from any."""

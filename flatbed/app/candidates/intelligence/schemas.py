@@ -48,7 +48,8 @@ class FactCreate(Input):
     ] = None
     statement: Text
     value: Annotated[
-        Operand, Field(description="The attribute's value; null: recorded as absent.")
+        Operand,
+        Field(description="The attribute's value; an empty text or list: there is none."),
     ] = None
     source_kind: SourceKind
     source_url: SourceUrl | None = None

@@ -7,6 +7,7 @@ from flatbed.app.campaigns.profiles import repository as profiles
 from flatbed.app.campaigns.profiles.criteria import from_store
 from flatbed.app.candidates.intelligence import repository
 from flatbed.app.candidates.intelligence.errors import CriterionUnknownError
+from flatbed.app.candidates.intelligence.publication import publish
 from flatbed.app.candidates.intelligence.schemas import (
     FactCreate,
     FactPage,
@@ -30,12 +31,12 @@ from flatbed.tenants.organizations.service import organization_of
 
 
 async def create_fact(session: TenantSession, candidate_id: UUID, body: FactCreate) -> FactRead:
-    """Record a fact.
+    """Record a fact; a public one is copied to the registry.
 
     Raises:
         NotFoundError: no such candidate for this caller.
-        InvalidError: observed in the future, a value without its attribute, or public without
-            an address.
+        InvalidError: observed in the future, a value without its attribute or the other way
+            round, or public without an address.
     """
     candidate = await records.candidate_to_write(session, candidate_id)
     _check_fact(body, await _today(session))
@@ -66,6 +67,8 @@ async def create_fact(session: TenantSession, candidate_id: UUID, body: FactCrea
     mutation(session, "fact.recorded", "fact", fact.id, detail)
     await records.touch_candidate(session, candidate)
     await session.flush()
+    if body.provenance is FactProvenance.PUBLIC:
+        await publish(session, candidate, fact)
     return FactRead.model_validate(fact)
 
 
@@ -159,9 +162,11 @@ def _check_fact(body: FactCreate, today: date) -> None:
     if body.observed_on > today:
         message = "It has not been observed yet."
         errors.append(FieldError("/observed_on", "in-the-future", message))
-    if body.value is not None and body.attribute is None:
-        message = "A value belongs to an attribute."
-        errors.append(FieldError("/attribute", "attribute-required", message))
+    if (body.value is None) != (body.attribute is None):
+        # A statement about an attribute that says no value would hide what is known of it.
+        message = "Attribute and value come together."
+        missing = "attribute" if body.attribute is None else "value"
+        errors.append(FieldError(f"/{missing}", f"{missing}-required", message))
     if body.provenance is FactProvenance.PUBLIC and body.source_url is None:
         message = "What is public has an address."
         errors.append(FieldError("/source_url", "source-required", message))

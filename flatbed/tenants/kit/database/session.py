@@ -68,7 +68,8 @@ class PlaneSession(AsyncSession):
     def borrow(cls, lender: "PlaneSession") -> Self:
         """The same transaction, seen as this type. Only :func:`agency_plane` may call it."""
         borrowed = cls.__new__(cls)
-        borrowed.sync_session = lender.sync_session
+        # Half of AsyncSession's methods pass through the one, half through the other.
+        borrowed.sync_session = borrowed._proxied = lender.sync_session  # noqa: SLF001 - of itself
         borrowed.bind = lender.bind
         borrowed.caller = lender.caller
         borrowed.clock = lender.clock

@@ -1,0 +1,1 @@
+"""What gates rest on, and a lead's confirmation of it."""

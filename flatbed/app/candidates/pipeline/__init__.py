@@ -1,0 +1,1 @@
+"""How a candidate moves: gates, transitions, nurture and its wake date."""

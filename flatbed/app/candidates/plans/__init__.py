@@ -1,0 +1,1 @@
+"""The joint plan: versions, each field with its author and source."""

@@ -1,0 +1,94 @@
+"""``flatbed verify``: recompute the chains of the ledgers and of the audit."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from flatbed.app.cli.output import FOUND, answer, errors, told
+from flatbed.app.home import settled
+from flatbed.app.wiring import Program, build
+from flatbed.billing.facade import Finding, read_anchor, verify_ledger
+from flatbed.tenants.kit.clock import Clock
+from flatbed.tenants.kit.database.session import Caller
+from flatbed.tenants.kit.ids import encode
+from flatbed.tenants.kit.sealing import AuditFinding, verify_audit
+from flatbed.tenants.kit.settings import KernelSettings
+from flatbed.tenants.organizations.walk import every_realm, tenants_of
+
+app = typer.Typer(no_args_is_help=True, help="Recompute hash chains; exit code 1 on findings.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Findings = list[dict[str, Any]]
+CALLER = Caller("system:verify", "")
+
+
+@app.command()
+def ledger(*, as_json: AsJson = False) -> None:
+    """Check every tenant's ledger: chain, head, anchor file, caps, and the candidates."""
+    _run(_ledgers, as_json=as_json)
+
+
+@app.command()
+def audit(*, as_json: AsJson = False) -> None:
+    """Check every tenant's audit log, and the agency's."""
+    _run(_audits, as_json=as_json)
+
+
+def _run(check: Callable[[Program], Awaitable[tuple[int, Findings]]], *, as_json: bool) -> None:
+    async def work(settings: KernelSettings) -> tuple[int, Findings]:
+        program = build(settings)
+        try:
+            return await check(program)
+        finally:
+            await program.close()
+
+    with told(), settled(KernelSettings()) as settings:
+        checked, findings = asyncio.run(work(settings))
+    if not as_json:
+        for finding in findings:
+            errors.print(finding, highlight=False, soft_wrap=True)
+    shown = findings if as_json else len(findings)
+    answer({"checked": checked, "findings": shown}, as_json=as_json)
+    if findings:
+        raise typer.Exit(FOUND)
+
+
+async def _ledgers(program: Program) -> tuple[int, Findings]:
+    checked, findings = 0, Findings()
+    anchor_file = program.settings.anchor_file
+    async for realm_id in every_realm(program.database, CALLER):
+        async for tenant_id in tenants_of(program.database, realm_id, CALLER):
+            anchors = [] if anchor_file is None else read_anchor(anchor_file, tenant_id)
+            async with program.database.tenant(
+                realm_id=realm_id, tenant_id=tenant_id, caller=CALLER, clock=Clock()
+            ) as session:
+                found = await verify_ledger(
+                    session, anchors=anchors, expected=program.qualified_entries
+                )
+            checked += 1
+            findings += _named(encode("org", tenant_id), found)
+    return checked, findings
+
+
+async def _audits(program: Program) -> tuple[int, Findings]:
+    checked, findings = 0, Findings()
+    async for realm_id in every_realm(program.database, CALLER):
+        async with program.database.agency_read(
+            realm_id=realm_id, caller=CALLER, clock=Clock()
+        ) as agency:
+            findings += _named(encode("realm", realm_id), await verify_audit(agency))
+        checked += 1
+        async for tenant_id in tenants_of(program.database, realm_id, CALLER):
+            async with program.database.tenant_read(
+                realm_id=realm_id, tenant_id=tenant_id, caller=CALLER, clock=Clock()
+            ) as tenant:
+                findings += _named(encode("org", tenant_id), await verify_audit(tenant))
+            checked += 1
+    return checked, findings
+
+
+def _named(owner: str, found: Sequence[Finding | AuditFinding]) -> Findings:
+    return [{"of": owner, **asdict(one)} for one in found]

@@ -1,0 +1,305 @@
+"""Usage by state, and what a statement would hold."""
+
+import csv
+import io
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from flatbed.billing.facade import (
+    Basis,
+    accept_usage,
+    confirm_usage,
+    dispute_usage,
+    reverse_usage,
+    unit_key,
+)
+from flatbed.billing.usage import reports
+from flatbed.billing.usage.errors import ExportTooLargeError
+from flatbed.billing.usage.exports import cell
+from flatbed.billing.usage.repository.reports import Filters
+from flatbed.billing.usage.schemas import GroupBy, StatementPreview, UsagePage
+from flatbed.billing.usage.states import UsageState
+from flatbed.tenants.kit.crypto import Keyring
+from flatbed.tenants.kit.cursors import Cursors
+from flatbed.tenants.kit.ids import encode, uuid7
+from flatbed.tenants.kit.problems import InvalidCursorError, NotFoundError
+from tests.billing.world import BERLIN, NOON, PRICE, World
+
+KEYRING = Keyring(b"k" * 32)
+APRIL = datetime(2026, 4, 10, 12, tzinfo=UTC)
+
+
+class Reader:
+    """One tenant's reports."""
+
+    def __init__(self, world: World, isv: UUID) -> None:
+        self.world, self.isv = world, isv
+
+    async def usage(
+        self,
+        *,
+        cursor: str | None = None,
+        limit: int = 50,
+        group_by: GroupBy = GroupBy.CAMPAIGN,
+        **filters: Any,
+    ) -> UsagePage:
+        cursors = Cursors(KEYRING, {"owner": self.isv, **filters})
+        async with self.world.reading(self.isv) as session:
+            return await reports.page(
+                session,
+                KEYRING,
+                cursors,
+                cursor=cursor,
+                limit=limit,
+                filters=Filters(**filters),
+                group_by=group_by,
+            )
+
+    async def preview(
+        self, period_id: UUID | None = None, now: datetime = NOON
+    ) -> StatementPreview:
+        async with self.world.reading(self.isv, now) as session:
+            return await reports.preview(session, KEYRING, period_id)
+
+
+async def one_of_each(world: World, isv: UUID, **changes: Any) -> dict[str, UUID]:
+    """A pending, a disputed, an accepted, a confirmed and a reversed entry."""
+    names = ("pending", "disputed", "accepted", "confirmed", "reversed")
+    made = {name: (await world.meter(isv, **changes)).entry_id for name in names}
+    async with world.at(isv, changes.get("occurred_at", NOON) + timedelta(days=1)) as session:
+        await dispute_usage(session, made["disputed"], actor="x")
+        await accept_usage(session, made["accepted"], basis=Basis.SILENCE, actor="x")
+        await dispute_usage(session, made["confirmed"], actor="x")
+        await reverse_usage(session, made["reversed"], reason="x", zone=BERLIN)
+    async with world.at(isv, changes.get("occurred_at", NOON) + timedelta(days=2)) as session:
+        await confirm_usage(session, made["confirmed"], actor="x")
+    return made
+
+
+def ids(lines: Sequence[Any]) -> list[UUID]:
+    return [line.entry_id for line in lines]
+
+
+class TestUsage:
+    async def test_units_and_money_stand_by_state_campaign_and_currency(
+        self, world: World, isv: UUID
+    ) -> None:
+        """Invariant 10: no arithmetic across currencies."""
+        campaign = uuid7()
+        await one_of_each(world, isv, campaign_ref=campaign)
+        await world.meter(isv, campaign_ref=campaign, currency="CHF", unit_price=7)
+        page = await Reader(world, isv).usage()
+        assert [(group.key, group.currency) for group in page.groups] == [
+            (encode("camp", campaign), "CHF"),
+            (encode("camp", campaign), "EUR"),
+        ]
+        francs, euros = page.totals
+        assert (francs.pending.units, francs.pending.amount, francs.accepted.units) == (1, 7, 0)
+        assert (euros.pending.units, euros.disputed.units, euros.reversed.units) == (1, 1, 1)
+        assert (euros.accepted.units, euros.accepted.amount) == (2, 2 * PRICE)
+        assert page.time_zone == "Europe/Berlin"
+
+    async def test_a_line_leads_to_its_dossier(self, world: World, isv: UUID) -> None:
+        source, programme, group, campaign = uuid7(), uuid7(), uuid7(), uuid7()
+        key = unit_key(programme, group)
+        entry = await world.meter(
+            isv, source_id=source, unit_keys=(key,), campaign_ref=campaign, programme_ref=programme
+        )
+        (line,) = (await Reader(world, isv).usage()).data
+        qualification = encode("qual", source)
+        assert line.entry_id == entry.entry_id
+        assert line.qualification_id == qualification
+        assert line.dossier == f"/v1/qualifications/{qualification}"
+        assert line.dossier_hash == "e" * 64
+        assert line.hash == entry.hash
+        assert (line.campaign_id, line.amount, line.generation) == (campaign, PRICE, 1)
+        assert line.state is UsageState.PENDING
+        assert not line.late
+        # The company group is a registry id that no tenant may read.
+        text = line.model_dump_json()
+        assert str(group) not in text
+        assert group.hex not in text
+        assert len(line.unit_key) == 64
+
+    async def test_equal_units_of_two_tenants_do_not_look_equal(
+        self, world: World, isv: UUID
+    ) -> None:
+        other, key = await world.isv(), unit_key(uuid7(), uuid7())
+        await world.meter(isv, unit_keys=(key,))
+        await world.meter(other, unit_keys=(key,))
+        (one,) = (await Reader(world, isv).usage()).data
+        (two,) = (await Reader(world, other).usage()).data
+        assert one.unit_key != two.unit_key
+
+    async def test_months_and_days_are_local(self, world: World, isv: UUID) -> None:
+        await world.meter(isv, occurred_at=datetime(2026, 3, 31, 21, 59, tzinfo=UTC))
+        await world.meter(isv, occurred_at=datetime(2026, 3, 31, 22, 0, tzinfo=UTC))
+        reader = Reader(world, isv)
+        months = await reader.usage(group_by=GroupBy.MONTH)
+        days = await reader.usage(group_by=GroupBy.DAY)
+        assert [group.key for group in months.groups] == ["2026-03", "2026-04"]
+        assert [group.key for group in days.groups] == ["2026-03-31", "2026-04-01"]
+        assert all(group.pending.units == 1 for group in [*months.groups, *days.groups])
+
+    async def test_filters_narrow_lines_and_sums_alike(self, world: World, isv: UUID) -> None:
+        campaign = uuid7()
+        made = await one_of_each(world, isv, campaign_ref=campaign)
+        other = await world.meter(isv, occurred_at=APRIL)
+        reader = Reader(world, isv)
+        disputed = await reader.usage(state=UsageState.DISPUTED)
+        assert ids(disputed.data) == [made["disputed"]]
+        assert [total.disputed.units for total in disputed.totals] == [1]
+        assert len((await reader.usage(campaign_ref=campaign)).data) == 5
+        assert ids((await reader.usage(occurred_from=APRIL)).data) == [other.entry_id]
+        assert len((await reader.usage(occurred_to=APRIL)).data) == 5
+        assert (await reader.usage(campaign_ref=uuid7())).data == []
+
+    async def test_pages_hold_every_line_once(self, world: World, isv: UUID) -> None:
+        made = [(await world.meter(isv)).entry_id for _ in range(5)]
+        reader, seen, cursor = Reader(world, isv), [], None
+        for size in (2, 2, 1):
+            page = await reader.usage(cursor=cursor, limit=2)
+            assert len(page.data) == size
+            assert page.totals[0].pending.units == 5
+            seen += ids(page.data)
+            cursor = page.next_cursor
+        assert cursor is None
+        assert seen == made
+
+    async def test_a_cursor_of_another_filter_is_refused(self, world: World, isv: UUID) -> None:
+        for _ in range(2):
+            await world.meter(isv)
+        reader = Reader(world, isv)
+        page = await reader.usage(limit=1)
+        with pytest.raises(InvalidCursorError):
+            await reader.usage(limit=1, cursor=page.next_cursor, state=UsageState.PENDING)
+
+    async def test_another_tenant_reads_nothing_of_it(self, world: World, isv: UUID) -> None:
+        """Invariant 13: no line names another tenant's entry."""
+        await one_of_each(world, isv)
+        other = Reader(world, await world.isv())
+        page, preview = await other.usage(), await other.preview()
+        assert (page.data, page.groups, page.totals) == ([], [], [])
+        assert (preview.lines, preview.held, preview.reversals) == ([], [], [])
+
+    async def test_an_entry_before_its_period_is_labelled_late(
+        self, world: World, isv: UUID
+    ) -> None:
+        await world.meter(isv, occurred_at=APRIL)
+        late = await world.meter(isv, occurred_at=NOON)
+        page = await Reader(world, isv).usage()
+        first, second = page.data
+        assert (first.entry_id, first.late, second.late) == (late.entry_id, True, False)
+
+
+class TestExport:
+    async def test_the_table_holds_every_line(self, world: World, isv: UUID) -> None:
+        made = await one_of_each(world, isv)
+        async with world.reading(isv) as session:
+            text = await reports.export(session, KEYRING, Filters())
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+        assert {row["entry_id"] for row in rows} == {encode("use", one) for one in made.values()}
+        assert [row["amount"] for row in rows] == [str(PRICE)] * 5
+        assert rows[0]["dossier"].startswith("/v1/qualifications/qual_")
+        assert text.splitlines()[0].startswith("entry_id,unit_key,generation,")
+
+    async def test_an_export_is_bounded(
+        self, world: World, isv: UUID, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(reports, "LARGEST_EXPORT", 1)
+        await world.meter(isv)
+        async with world.reading(isv) as session:
+            assert await reports.export(session, KEYRING, Filters())
+        await world.meter(isv)
+        with pytest.raises(ExportTooLargeError):
+            async with world.reading(isv) as session:
+                await reports.export(session, KEYRING, Filters())
+
+    @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+    def test_no_cell_is_a_formula(self, start: str) -> None:
+        assert cell(f"{start}HYPERLINK(1)") == f"'{start}HYPERLINK(1)"
+
+    def test_numbers_and_truths_stay_what_they_are(self) -> None:
+        assert [cell(value) for value in (-5, True, False, None, "x")] == [
+            "-5",
+            "true",
+            "false",
+            "",
+            "x",
+        ]
+
+
+class TestPreview:
+    async def test_it_bills_what_is_accepted_and_lists_what_is_held(
+        self, world: World, isv: UUID
+    ) -> None:
+        """Pending and disputed ones are held: reported, carried forward, never dropped."""
+        made = await one_of_each(world, isv)
+        preview = await Reader(world, isv).preview()
+        assert ids(preview.lines) == [made["accepted"], made["confirmed"]]
+        assert set(ids(preview.held)) == {made["pending"], made["disputed"]}
+        assert [line.reverses_id for line in preview.reversals] == [made["reversed"]]
+        assert [line.amount for line in preview.reversals] == [0]
+        assert [(t.currency, t.units, t.amount) for t in preview.totals] == [("EUR", 2, 2 * PRICE)]
+        assert [(t.units, t.amount) for t in preview.held_totals] == [(2, 2 * PRICE)]
+        assert sum(line.amount for line in preview.lines) == preview.totals[0].amount
+        (other,) = (await Reader(world, isv).usage()).totals
+        assert other.accepted.amount == preview.totals[0].amount
+        assert preview.lines[0].accepted_at == NOON + timedelta(days=1)
+
+    async def test_its_bounds_are_local_midnights(self, world: World, isv: UUID) -> None:
+        await world.meter(isv)
+        preview = await Reader(world, isv).preview()
+        assert preview.starts_at.isoformat() == "2026-03-01T00:00:00+01:00"
+        assert preview.ends_at.isoformat() == "2026-04-01T00:00:00+02:00"
+
+    async def test_currencies_have_totals_of_their_own(self, world: World, isv: UUID) -> None:
+        """Invariant 10: no arithmetic across currencies."""
+        for currency, price in (("EUR", 100), ("CHF", 7), ("EUR", 23)):
+            entry = await world.meter(isv, currency=currency, unit_price=price)
+            async with world.at(isv) as session:
+                await accept_usage(session, entry.entry_id, basis=Basis.PERSON, actor="x")
+        preview = await Reader(world, isv).preview()
+        assert [(t.currency, t.units, t.amount) for t in preview.totals] == [
+            ("CHF", 1, 7),
+            ("EUR", 2, 123),
+        ]
+
+    async def test_what_an_earlier_period_left_is_carried_over(
+        self, world: World, isv: UUID
+    ) -> None:
+        march = await one_of_each(world, isv)
+        april = await world.meter(isv, occurred_at=APRIL)
+        reader = Reader(world, isv)
+        now = await reader.preview()
+        assert now.period_id == april.period_id
+        assert [line.carried_over for line in now.lines] == [True, True]
+        assert set(ids(now.held)) == {march["pending"], march["disputed"], april.entry_id}
+        assert now.reversals == []
+        period = await world.admin.fetchval(
+            "SELECT id FROM period WHERE tenant_id = $1 ORDER BY starts_at LIMIT 1", isv
+        )
+        then = await reader.preview(period)
+        assert [line.carried_over for line in then.lines] == [False, False]
+        assert april.entry_id not in ids(then.held)
+        assert ids(then.lines) == ids(now.lines)
+
+    async def test_without_usage_it_is_the_empty_current_month(
+        self, world: World, isv: UUID
+    ) -> None:
+        preview = await Reader(world, isv).preview()
+        assert preview.period_id is None
+        assert preview.starts_at.isoformat() == "2026-03-01T00:00:00+01:00"
+        assert (preview.lines, preview.totals, preview.held) == ([], [], [])
+        assert await world.count("period", isv) == 0
+
+    async def test_another_tenants_period_is_as_if_missing(self, world: World, isv: UUID) -> None:
+        entry = await world.meter(isv)
+        other = Reader(world, await world.isv())
+        for period_id in (entry.period_id, uuid7()):
+            with pytest.raises(NotFoundError):
+                await other.preview(period_id)
