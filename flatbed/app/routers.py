@@ -3,13 +3,22 @@
 from fastapi import APIRouter
 
 from flatbed.app.audit.router import router as audit
+from flatbed.app.campaigns.exclusions.router import router as exclusions
 from flatbed.app.campaigns.offerings.router import router as offerings
 from flatbed.app.campaigns.orders.router import router as campaigns
 from flatbed.app.campaigns.profiles.router import router as profiles
+from flatbed.app.candidates.contacts.router import router as contacts
+from flatbed.app.candidates.core.router import router as candidates
+from flatbed.app.candidates.evidence.router import router as evidence
+from flatbed.app.candidates.intelligence.router import router as intelligence
+from flatbed.app.candidates.pipeline.router import router as pipeline
+from flatbed.app.candidates.plans.router import router as plans
+from flatbed.app.candidates.touchpoints.router import router as touchpoints
 from flatbed.app.hunting.router import router as hunting
 from flatbed.app.registry.router import router as registry
 from flatbed.app.sandbox.router import router as sandbox
 from flatbed.billing.pricing.router import router as price_lists
+from flatbed.billing.usage.router import router as usage
 from flatbed.tenants.oauth.router import router as oauth_clients
 from flatbed.tenants.organizations.router import router as organizations
 from flatbed.tenants.organizations.staff_router import router as staff
@@ -17,7 +26,16 @@ from flatbed.tenants.organizations.staff_router import router as staff
 ROUTERS: tuple[APIRouter, ...] = (
     offerings,
     profiles,
+    exclusions,
     campaigns,
+    candidates,
+    contacts,
+    intelligence,
+    touchpoints,
+    evidence,
+    plans,
+    pipeline,
+    usage,
     audit,
     registry,
     hunting,

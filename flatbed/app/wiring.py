@@ -6,10 +6,17 @@ declared low and bound here.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from uuid import UUID
 
+from flatbed.app.campaigns.exclusions.ports import WorkedCandidates
+from flatbed.app.candidates.core.bindings import CandidateTargets, FurthestCandidates
+from flatbed.app.candidates.pipeline import nurture as pipeline
 from flatbed.app.hunting.bindings import LiveAssignments
+from flatbed.app.hunting.service import Targets
 from flatbed.app.permissions import PERMISSIONS, agree
 from flatbed.app.routers import ROUTERS
+from flatbed.billing.usage.service import ANCHOR_JOB
+from flatbed.billing.usage.tasks import anchor_ledger
 from flatbed.tenants.access.require import Gate
 from flatbed.tenants.kit.crypto import Keyring
 from flatbed.tenants.kit.database.engine import Database, create_engine
@@ -36,8 +43,10 @@ class Program:
     oauth: OAuth
     gate: Gate
     database_url: str = field(repr=False)
-    deadlines: DeadlineHandlers = field(default_factory=dict)
-    jobs: Mapping[str, JobHandler] = field(default_factory=dict)
+    jobs: Mapping[str, JobHandler]
+    deadlines: DeadlineHandlers = field(default_factory=lambda: {**pipeline.DEADLINES})
+    targets: Targets = field(default_factory=CandidateTargets)
+    worked_candidates: WorkedCandidates = field(default_factory=FurthestCandidates)
 
     async def start(self) -> None:
         """Refuse an unsafe database role, and make the first signing key.
@@ -93,4 +102,12 @@ def build(settings: KernelSettings) -> Program:
         tenants=RealmTenants(),
         assignments=LiveAssignments(),
     )
-    return Program(settings, database, keyring, oauth, gate, url)
+    jobs = {ANCHOR_JOB: _anchoring(database, settings)}
+    return Program(settings, database, keyring, oauth, gate, url, jobs)
+
+
+def _anchoring(database: Database, settings: KernelSettings) -> JobHandler:
+    async def anchor(ids: Mapping[str, UUID]) -> None:
+        await anchor_ledger(database, settings, ids["realm_id"], ids["tenant_id"])
+
+    return anchor

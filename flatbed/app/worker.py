@@ -4,7 +4,7 @@ Any number of workers run beside each other; each step of their work is idempote
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -14,15 +14,14 @@ import structlog
 from flatbed.app.wiring import Program
 from flatbed.tenants.kit import idempotency
 from flatbed.tenants.kit.clock import Clock
-from flatbed.tenants.kit.cursors import Position, Window
 from flatbed.tenants.kit.database.engine import Database
 from flatbed.tenants.kit.database.session import Caller
 from flatbed.tenants.kit.deadlines import DeadlineHandlers
 from flatbed.tenants.kit.failures import failure_code
 from flatbed.tenants.kit.ids import uuid7
 from flatbed.tenants.kit.jobs.runner import JobHandler, run_jobs
-from flatbed.tenants.kit.sweep import SWEEP, Poller, realms, sweep_realm
-from flatbed.tenants.organizations import repository as organizations
+from flatbed.tenants.kit.sweep import SWEEP, Poller, sweep_realm
+from flatbed.tenants.organizations.walk import every_realm, tenants_of
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +29,6 @@ IDLE: Final = timedelta(milliseconds=250)
 """How long an audit row may wait to be sealed."""
 HOUSEKEEPING: Final = timedelta(hours=1)
 AFTER_FAILURE: Final = timedelta(seconds=5)
-TENANTS: Final = 200
 
 
 async def run_worker(program: Program, stop: asyncio.Event) -> None:
@@ -59,28 +57,14 @@ async def run_worker(program: Program, stop: asyncio.Event) -> None:
 async def purge(database: Database) -> None:
     """Delete idempotency keys past their seven days, of every tenant of every realm."""
     caller = Caller("system:purge", str(uuid7()))
-    async with database.worker(caller=caller) as worker:
-        found = await realms(worker)
-    for realm_id in found:
+    async for realm_id in every_realm(database, caller):
         async with database.agency(realm_id=realm_id, caller=caller, clock=Clock()) as agency:
             await idempotency.purge(agency)
-        async for tenant_id in _tenants(database, realm_id, caller):
+        async for tenant_id in tenants_of(database, realm_id, caller):
             async with database.tenant(
                 realm_id=realm_id, tenant_id=tenant_id, caller=caller, clock=Clock()
             ) as tenant:
                 await idempotency.purge(tenant)
-
-
-async def _tenants(database: Database, realm_id: UUID, caller: Caller) -> AsyncIterator[UUID]:
-    after: Position | None = None
-    while True:
-        async with database.agency_read(realm_id=realm_id, caller=caller, clock=Clock()) as session:
-            rows = await organizations.organizations(session, Window(after, TENANTS), None)
-        for row in rows:
-            yield row.id
-        if len(rows) <= TENANTS:
-            return
-        after = Position(rows[-1].updated_at, rows[-1].id)
 
 
 def _sweeping(database: Database, handlers: DeadlineHandlers) -> JobHandler:

@@ -214,6 +214,10 @@ class Room:
         key = (hunter.principal.staff_id, decode("cand", candidate))
         self.ports.assigned[key] = self.tenant_id
 
+    def pass_time(self, **delta: float) -> None:
+        """Move the realm's clock forward."""
+        self.ports.clock = self.ports.clock.at(self.ports.clock.now() + timedelta(**delta))
+
     def transaction(self, tenant: UUID | None = None) -> Any:
         """A transaction of the tenant."""
         return self.database.tenant(
@@ -326,6 +330,7 @@ class Room:
                     unit_price=450_000,
                     currency="EUR",
                     fit_floor=60,
+                    revenue_floor=50_000_000,
                     shared_partners="deny",
                     continue_after_fill=False,
                     rubric=Rubric(fit_floor=60, revenue_floor=50_000_000, currency="EUR").to_json(),

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
 from flatbed.tenants.kit.audit import mutation
+from flatbed.tenants.kit.database.session import AgencySession, TenantSession
 from flatbed.tenants.kit.database.urls import Plain
 from flatbed.tenants.kit.ids import uuid7
 from flatbed.tenants.kit.jobs import runner
@@ -59,11 +61,15 @@ class TestEnqueue:
 
     async def test_it_is_rolled_back_with_its_transaction(self, world: World, job: str) -> None:
         runs = Runs()
-        with pytest.raises(ZeroDivisionError):
+
+        async def work() -> None:
             async with world.tenant() as session:
                 mutation(session, "thing.made", "off", uuid7())
                 await enqueue(session, job, tenant_id=session.tenant_id)
                 raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await work()
         await drain(world, job, runs)
         assert runs.ids == []
 
@@ -72,11 +78,17 @@ class TestEnqueue:
     ) -> None:
         """SQLAlchemy begins lazily: on the raw connection the job would survive."""
         runs = Runs()
+
+        async def work(
+            opened: AbstractAsyncContextManager[TenantSession | AgencySession],
+        ) -> None:
+            async with opened as session:
+                await enqueue(session, job, realm_id=session.realm_id)
+                raise ZeroDivisionError
+
         for opened in (world.tenant(), world.agency()):
             with pytest.raises(ZeroDivisionError):
-                async with opened as session:
-                    await enqueue(session, job, realm_id=session.realm_id)
-                    raise ZeroDivisionError
+                await work(opened)
         await drain(world, job, runs)
         assert runs.ids == []
 
@@ -142,7 +154,7 @@ class TestRunJobs:
     ) -> None:
         async def fail(_: Mapping[str, UUID]) -> None:
             try:
-                raise ValueError(SECRET)  # noqa: TRY301 - the chained cause must not be kept either
+                raise ValueError(SECRET)
             except ValueError as cause:
                 raise RuntimeError(SECRET) from cause
 

@@ -72,11 +72,14 @@ class TestSealTenant:
         assert await findings(world) == []
 
     async def test_a_rolled_back_mutation_leaves_no_audit_row(self, world: World) -> None:
-        with pytest.raises(ZeroDivisionError):
+        async def work() -> None:
             async with world.tenant() as session:
                 mutation(session, "thing.made", "off", uuid7())
                 await session.flush()
                 raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await work()
         assert await seal(world) == 0
 
     async def test_tenants_have_chains_of_their_own(self, world: World) -> None:

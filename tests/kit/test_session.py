@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import QueuePool
 from starlette.types import Message, Receive, Scope, Send
 
 from flatbed.tenants.kit.audit import mutation, record
@@ -21,7 +22,12 @@ from flatbed.tenants.kit.database.kernel_tables import (
     IdempotencyKey,
     Realm,
 )
-from flatbed.tenants.kit.database.session import PlaneSession, SavepointError, agency_plane
+from flatbed.tenants.kit.database.session import (
+    PlaneSession,
+    SavepointError,
+    TenantSession,
+    agency_plane,
+)
 from flatbed.tenants.kit.database.urls import Plain, connect
 from flatbed.tenants.kit.deadlines import schedule
 from flatbed.tenants.kit.ids import uuid7
@@ -146,19 +152,25 @@ class TestContext:
 
 class TestCommit:
     async def test_an_error_rolls_everything_back(self, world: World) -> None:
-        with pytest.raises(ZeroDivisionError):
+        async def work() -> None:
             async with world.tenant() as session:
                 mutation(session, "thing.made", "off", uuid7())
                 await session.flush()
                 raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await work()
         assert await pending(world) == 0
 
     async def test_a_swallowed_database_error_never_becomes_a_commit(self, world: World) -> None:
-        with pytest.raises(TransactionAbortedError):
+        async def work() -> None:
             async with world.tenant() as session:
                 mutation(session, "thing.made", "off", uuid7())
                 with pytest.raises(SQLAlchemyError):
                     await session.execute(text("SELECT 1/0"))
+
+        with pytest.raises(TransactionAbortedError):
+            await work()
         assert await pending(world) == 0
 
     async def test_a_swallowed_database_error_never_becomes_a_2xx(self, app: KernelApp) -> None:
@@ -186,10 +198,8 @@ class TestCommit:
 
             await inner(scope, receive, looking)
 
-        client = app.client(app.world.tenants[0])
         inner = app.app
-        client._transport.app = watched  # type: ignore[attr-defined] # the ASGI transport's own
-        async with client:
+        async with app.client(app.world.tenants[0], through=watched) as client:
             answer = await client.post("/things", json={"name": "x"})
         assert answer.status_code == 201
         assert visible == [1]
@@ -217,7 +227,9 @@ class TestCancellation:
             assert await pending(app.world) == 0
             answer = await client.post("/things", json={"name": "x"})
             assert answer.status_code == 201
-        assert app.world.database.engine.pool.checkedout() == 0  # type: ignore[attr-defined] # QueuePool's
+        pool = app.world.database.engine.pool
+        assert isinstance(pool, QueuePool)
+        assert pool.checkedout() == 0
 
     async def test_many_cancelled_transactions_do_not_use_the_pool_up(
         self, world: World, admin_connection: Plain
@@ -245,8 +257,8 @@ class TestCancellation:
 
 class TestAgencyPlane:
     async def test_it_is_on_inside_the_block_and_off_after_it(self, world: World) -> None:
-        async with world.agency() as session:
-            record(session, "thing.made", "staff", uuid7())
+        async with world.agency() as before:
+            record(before, "thing.made", "staff", uuid7())
         async with world.tenant() as session:
             mutation(session, "thing.made", "off", uuid7())
             assert await count(session, AgencyAuditPending) == 0
@@ -255,14 +267,14 @@ class TestAgencyPlane:
                 assert await count(session) == 1
                 record(agency, "thing.linked", "staff", uuid7())
             assert await count(session, AgencyAuditPending) == 0
-        async with world.agency() as session:
-            assert await count(session, AgencyAuditPending) == 2
+        async with world.agency() as after:
+            assert await count(after, AgencyAuditPending) == 2
 
     async def test_another_realms_rows_stay_hidden(self, world: World) -> None:
         other = uuid7()
         await world.open_realm(other)
-        async with world.agency(other) as session:
-            record(session, "thing.made", "staff", uuid7())
+        async with world.agency(other) as elsewhere:
+            record(elsewhere, "thing.made", "staff", uuid7())
         async with world.tenant() as session, agency_plane(session) as agency:
             assert await count(agency, AgencyAuditPending) == 0
             assert (await agency.scalars(select(Realm.id))).all() == [world.realm_id]
@@ -270,22 +282,33 @@ class TestAgencyPlane:
     async def test_an_error_inside_dooms_the_transaction_even_if_it_is_caught(
         self, world: World
     ) -> None:
-        with pytest.raises(TransactionAbortedError):
+        async def fail(session: TenantSession) -> None:
+            async with agency_plane(session):
+                raise ZeroDivisionError
+
+        async def work() -> None:
             async with world.tenant() as session:
                 mutation(session, "thing.made", "off", uuid7())
                 with pytest.raises(ZeroDivisionError):
-                    async with agency_plane(session):
-                        raise ZeroDivisionError
+                    await fail(session)
+
+        with pytest.raises(TransactionAbortedError):
+            await work()
         assert await pending(world) == 0
 
     async def test_no_savepoint_spans_its_beginning(self, world: World) -> None:
+        async def work() -> None:
+            async with world.tenant() as session, session.begin_nested(), agency_plane(session):
+                pass
+
         with pytest.raises(SavepointError):
-            async with world.tenant() as session, session.begin_nested():
-                async with agency_plane(session):
-                    pass
+            await work()
 
     async def test_no_savepoint_spans_its_end(self, world: World) -> None:
+        async def work() -> None:
+            async with world.tenant() as session, agency_plane(session) as agency:
+                savepoint = await agency.begin_nested()
+                assert savepoint.is_active
+
         with pytest.raises(SavepointError):
-            async with world.tenant() as session:
-                async with agency_plane(session) as agency:
-                    await agency.begin_nested()
+            await work()

@@ -6,6 +6,7 @@ import json
 import pytest
 from joserfc.jwk import ECKey
 
+from flatbed.tenants.kit.clock import system_now
 from flatbed.tenants.kit.crypto import Keyring
 from flatbed.tenants.kit.database.urls import Plain
 from flatbed.tenants.oauth.keys import (
@@ -16,17 +17,33 @@ from flatbed.tenants.oauth.keys import (
     SigningKeyUnreadableError,
     ensure_signing_key,
 )
-from tests.oauth.house import SECRET_KEY, House
+from flatbed.tenants.oauth.repository import add_active_key
+from tests.oauth.house import CALLER, SECRET_KEY, House
 from tests.oauth.test_token import statements
 
 
 class TestEnsure:
-    async def test_of_many_processes_at_once_one_makes_the_key(
+    async def test_of_two_processes_at_once_one_makes_the_key(
         self, house: House, admin_connection: Plain
     ) -> None:
         await admin_connection.execute("DELETE FROM signing_key")
-        await asyncio.gather(*(ensure_signing_key(house.database, house.keyring) for _ in range(5)))
-        assert await admin_connection.fetchval("SELECT count(*) FROM signing_key") == 1
+        async with house.database.login(caller=CALLER) as session:
+            values = {
+                "kid": "first",
+                "public_jwk": {},
+                "private_box": b"",
+                "state": "active",
+                "created_at": system_now(),
+            }
+            await add_active_key(session, values)
+            rival = asyncio.create_task(ensure_signing_key(house.database, house.keyring))
+            await asyncio.sleep(0.3)
+            assert not rival.done()
+        await rival
+        assert await admin_connection.fetchval("SELECT array_agg(kid) FROM signing_key") == [
+            "first"
+        ]
+        await admin_connection.execute("DELETE FROM signing_key")
 
     async def test_started_again_it_keeps_the_key(
         self, house: House, admin_connection: Plain

@@ -14,6 +14,7 @@ from fastapi import APIRouter, FastAPI, Response
 from pydantic import BaseModel
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.types import ASGIApp
 
 from flatbed.tenants.access.calls import AgencyCall, TenantCall
 from flatbed.tenants.access.permissions import OperationPlane, Permission, Permissions
@@ -91,8 +92,8 @@ class Gatekeeper:
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-def routes(halt: Gatekeeper) -> APIRouter:
-    """Operations that write, and go wrong in every way that the kernel must survive."""
+def sound_routes() -> APIRouter:
+    """Operations that write."""
     router = APIRouter()
     tenant, agency = require("pipeline:write").tenant, require("pipeline:write").agency
 
@@ -112,6 +113,14 @@ def routes(halt: Gatekeeper) -> APIRouter:
             return reply(Thing(id=uuid7(), name=body.name), status=201)
 
         return await call.once(work)
+
+    return router
+
+
+def broken_routes(halt: Gatekeeper) -> APIRouter:
+    """Operations that go wrong in every way that the kernel must survive."""
+    router = APIRouter()
+    tenant = require("pipeline:write").tenant
 
     @router.post("/refused", operation_id="refuse_thing")
     async def refuse_thing(body: Thing, call: Annotated[TenantCall, tenant]) -> Response:
@@ -165,12 +174,16 @@ class KernelApp:
     world: World
 
     def client(
-        self, tenant_id: UUID | None = None, *, realm_id: UUID | None = None
+        self,
+        tenant_id: UUID | None = None,
+        *,
+        realm_id: UUID | None = None,
+        through: ASGIApp | None = None,
     ) -> httpx.AsyncClient:
-        """A client of its own: of the tenant, else of the agency."""
+        """A client of its own, of the tenant, else of the agency; `through` what wraps the app."""
         scopes = frozenset({"pipeline:write", "audit:read", "sandbox:manage"})
         headers = self.desk.token(realm_id or self.world.realm_id, tenant_id, scopes)
-        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+        transport = httpx.ASGITransport(through or self.app, raise_app_exceptions=False)
         return httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers)
 
 
@@ -192,7 +205,7 @@ async def kernel_app(
     ]
     app = FastAPI()
     http.install(app)
-    for router in (routes(halt), *routers):
+    for router in (sound_routes(), broken_routes(halt), *routers):
         app.include_router(router)
     app.add_middleware(RequestLayer)
     app.state.program = SimpleNamespace(database=world.database, deadlines=handlers or {})

@@ -83,6 +83,8 @@ async def find(session: TenantSession | AgencySession, key: Key) -> StoredReply 
         return None
     if row.fingerprint != key.fingerprint:
         raise IdempotencyMismatchError
+    if row.status is None or row.headers is None or row.body is None:
+        raise IdempotencyConflictError
     return StoredReply(row.status, row.headers, row.body)
 
 
@@ -109,7 +111,7 @@ async def amend(
 ) -> None:
     """Complete a stored reply with what only happened after the commit of its effect."""
     row = await session.get(_table(session), (_owner(session), client_id, key))
-    if row is not None:
+    if isinstance(row, IdempotencyKey | AgencyIdempotencyKey):
         row.body = body
 
 

@@ -59,7 +59,8 @@ def matching(keyring: Keyring, secret: str, stored: Sequence[Stored]) -> int | N
     """The index of the stored secret that this one is, else None.
 
     As many comparisons are made for no stored secret as for the most there can be, so that the
-    time tells nothing of the client.
+    time tells nothing of the client; no HMAC is all zeros. What is not of our making, and may be
+    weak, never matches, whoever stored it.
     """
     padded = [*stored, *([Stored(_NOTHING, PEPPER_VERSION)] * (MOST_LIVE - len(stored)))]
     digests = {
@@ -70,7 +71,7 @@ def matching(keyring: Keyring, secret: str, stored: Sequence[Stored]) -> int | N
     for index, item in enumerate(padded):
         if same(item.digest, digests[item.pepper_version]):
             found = index
-    return found if well_formed(secret) and found is not None and found < len(stored) else None
+    return found if well_formed(secret) else None
 
 
 def _digest(keyring: Keyring, secret: str, version: int) -> bytes:

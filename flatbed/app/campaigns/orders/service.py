@@ -50,6 +50,7 @@ PLAIN: Final = frozenset(
         "shared_partners",
         "continue_after_fill",
         "external_ref",
+        "profile_id",
     }
 )
 """Members of an update that are columns of the same name."""
@@ -157,17 +158,17 @@ async def update(
     frozen = changed - _open_fields(CampaignState(campaign.status))
     if frozen:
         raise CampaignStateError(extra={"state": campaign.status, "fields": sorted(frozen)})
+    # References first: reading them after a change would flush it, and count two versions.
+    if "profile_id" in changed:
+        await _check_profile(session, campaign.offering_id, body.profile_id)
+    if "programme" in changed:
+        campaign.programme_id = await _programme(session, campaign.offering_id, body.programme)
     for field in changed & PLAIN:
         setattr(campaign, field, getattr(body, field))
     if "metadata" in changed:
         campaign.metadata_ = body.metadata
     if "caps" in changed:
         _set_caps(campaign, body.caps)
-    if "programme" in changed:
-        campaign.programme_id = await _programme(session, campaign.offering_id, body.programme)
-    if "profile_id" in changed:
-        await _check_profile(session, campaign.offering_id, body.profile_id)
-        campaign.profile_id = body.profile_id
     campaign.updated_at = session.now()
     mutation(session, "campaign.updated", "camp", campaign.id, {"fields": sorted(changed)})
     await session.flush()

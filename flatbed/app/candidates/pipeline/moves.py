@@ -64,9 +64,7 @@ def _note_exit(candidate: Candidate, decided: Transition) -> None:
         candidate.exited_at = None
 
 
-async def _note_nurture(
-    session: TenantSession, candidate: Candidate, decided: Transition
-) -> None:
+async def _note_nurture(session: TenantSession, candidate: Candidate, decided: Transition) -> None:
     if decided.kind is TransitionKind.NURTURE:
         candidate.nurture_until = decided.nurture_until
         candidate.nurture_trigger = decided.nurture_trigger

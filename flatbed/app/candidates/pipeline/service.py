@@ -132,7 +132,7 @@ def _request(case: Case, body: TransitionCreate) -> Request:
 
 def _exit_reason(code: str | None) -> ExitReason:
     try:
-        return ExitReason(code)
+        return ExitReason(code or "")
     except ValueError:
         known = ", ".join(ExitReason)
         raise InvalidError.at("/reason", "unknown-exit-reason", f"One of: {known}.") from None

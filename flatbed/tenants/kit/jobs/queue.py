@@ -45,7 +45,7 @@ class SessionDriver(Driver):
             raise TransactionMissingError
         return connection
 
-    async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
+    async def add_listener(self, channel: str, callback: NotifyCallback) -> None:  # noqa: ARG002 - the port's signature
         """Not offered: the worker polls, enqueuers do not listen."""
         raise TransactionMissingError
 

@@ -1,0 +1,1 @@
+"""The candidate itself: sourcing it, reading it, changing what is written on it."""

@@ -1,0 +1,145 @@
+"""Who plays in the demo: the agency's people, the ISVs and their clients, in one realm."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import httpx
+
+from flatbed.app.demo.client import JSON, Client, DemoError
+from flatbed.app.permissions import PERMISSIONS
+from flatbed.tenants.access.principal import Role
+from flatbed.tenants.access.scopes import SIGNALS
+
+INTEGRATION_SCOPES = (SIGNALS, "campaigns:read", "pipeline:read", "usage:read")
+
+
+@dataclass(frozen=True)
+class Staff:
+    """A person of the agency with his personal client."""
+
+    id: str
+    name: str
+    role: str
+    client: Client
+
+
+@dataclass(frozen=True)
+class Isv:
+    """An ISV: its own client, and the integration whose touches are `system`."""
+
+    id: str
+    slug: str
+    name: str
+    country: str
+    currency: str
+    client: Client
+    integration: Client
+
+
+@dataclass
+class Cast:
+    """The realm and everybody in it."""
+
+    http: httpx.AsyncClient
+    realm: str
+    admin: Client
+    staff: list[Staff] = field(default_factory=list)
+    isvs: list[Isv] = field(default_factory=list)
+
+    def of(self, role: Role) -> list[Staff]:
+        """The people of a role, in the order of hiring."""
+        return [one for one in self.staff if one.role == role]
+
+    def clients(self) -> list[Client]:
+        """Every client, the administration first."""
+        agency = [self.admin, *(one.client for one in self.staff)]
+        return agency + [client for isv in self.isvs for client in (isv.client, isv.integration)]
+
+    async def hire(self, name: str, role: Role) -> Staff:
+        """A new staff member with his personal client."""
+        email = f"{name.lower().replace(' ', '.')}@agency.example"
+        made = await self.admin.post("/v1/staff", {"name": name, "email": email, "role": role})
+        owner = {"kind": "staff", "staff_id": made["id"]}
+        scopes = PERMISSIONS.scopes_of(role) - {SIGNALS}
+        staff = Staff(made["id"], name, role, await self._client(name, owner, scopes))
+        self.staff.append(staff)
+        return staff
+
+    async def enrol(self, isv: JSON) -> Isv:
+        """A new ISV with its client and its integration."""
+        made = await self.admin.post("/v1/organizations", isv)
+        owner = {"kind": "isv", "organization_id": made["id"]}
+        scopes = PERMISSIONS.scopes_of(Role.ISV_CLIENT) - {SIGNALS}
+        new = Isv(
+            id=made["id"],
+            slug=made["slug"],
+            name=made["name"],
+            country=made["country"],
+            currency=made["currency"],
+            client=await self._client(made["slug"], owner, scopes),
+            integration=await self._client(
+                f"{made['slug']} integration", owner, INTEGRATION_SCOPES
+            ),
+        )
+        self.isvs.append(new)
+        return new
+
+    async def _client(self, name: str, owner: JSON, scopes: Iterable[str]) -> Client:
+        body: JSON = {"name": name, "owner": owner, "scopes": sorted(scopes)}
+        made = await self.admin.post("/v1/oauth-clients", body)
+        return Client(
+            self.http,
+            name,
+            made["client_id"],
+            made["client_secret"],
+            owner,
+            tuple(made["scopes"]),
+        )
+
+    async def now(self) -> datetime:
+        """The realm's present time; asking moves its clock by a second."""
+        return await self._move({"advance_seconds": 1})
+
+    async def until(self, moment: datetime) -> datetime:
+        """Move the realm's clock to a moment; what falls due on the way has then happened."""
+        return await self._move({"to": moment.isoformat()})
+
+    async def _move(self, body: JSON) -> datetime:
+        moved = await self.admin.post("/v1/sandbox/clock", body)
+        return datetime.fromisoformat(moved["now"])
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Simulated days, counted from the morning on which a play begins."""
+
+    start: datetime
+
+    @classmethod
+    async def begin(cls, cast: Cast) -> "Calendar":
+        """The next morning, 08:00 UTC, with the realm's clock moved there."""
+        now = await cast.now()
+        morning = now.replace(hour=8, minute=0, second=0, microsecond=0)
+        start = morning if morning > now else morning + timedelta(days=1)
+        await cast.until(start)
+        return cls(start)
+
+    def day(self, number: float) -> datetime:
+        """The instant of a simulated day."""
+        return self.start + timedelta(days=number)
+
+    def date(self, number: float) -> str:
+        """Its date, as JSON has it."""
+        return self.day(number).date().isoformat()
+
+
+def only(found: list[Staff], what: str) -> Staff:
+    """The first of them.
+
+    Raises:
+        DemoError: there is none.
+    """
+    if not found:
+        raise DemoError(f"the realm has no {what}: seed it first")
+    return found[0]

@@ -1,0 +1,147 @@
+"""The demo's HTTP client: real tokens, one request a call, and a plain word when it goes wrong."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import httpx
+
+JSON = dict[str, Any]
+UNAUTHORIZED = 401
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the text is for the person who watches it."""
+
+
+@dataclass
+class _Token:
+    """Shared by a client and its views on other tenants."""
+
+    value: str | None = None
+
+
+@dataclass(frozen=True)
+class Client:
+    """An OAuth client. ``tenant`` is sent as Flatbed-Tenant: agency staff name the ISV."""
+
+    http: httpx.AsyncClient
+    name: str
+    client_id: str
+    secret: str = field(repr=False)
+    owner: JSON
+    scopes: tuple[str, ...]
+    tenant: str | None = None
+    token: _Token = field(default_factory=_Token, repr=False)
+
+    def at(self, tenant: str) -> "Client":
+        """The same client, acting for an ISV."""
+        return replace(self, tenant=tenant)
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: JSON | None = None,
+        *,
+        version: int | None = None,
+        key: str | None = None,
+    ) -> httpx.Response:
+        """One request; ``version`` becomes If-Match, ``key`` the Idempotency-Key."""
+        answer = await self._once(method, path, body, version, key)
+        if answer.status_code == UNAUTHORIZED:  # the token has lived its ten minutes
+            self.token.value = None
+            answer = await self._once(method, path, body, version, key)
+        return answer
+
+    async def get(self, path: str) -> JSON:
+        """GET that must succeed; the body."""
+        return _body("GET", path, await self.send("GET", path))
+
+    async def post(self, path: str, body: JSON | None = None, **more: Any) -> JSON:  # noqa: ANN401 - as send() takes them
+        """POST that must succeed; the body."""
+        return _body("POST", path, await self.send("POST", path, body, **more))
+
+    async def change(self, path: str, body: JSON) -> JSON:
+        """Read the resource and PATCH it under its ETag; the new body."""
+        found = await self.send("GET", path)
+        _body("GET", path, found)
+        answer = await self.send("PATCH", path, body, version=version_of(found))
+        return _body("PATCH", path, answer)
+
+    async def refused(
+        self, path: str, body: JSON | None, status: int, code: str, *, version: int | None = None
+    ) -> JSON:
+        """POST that must be refused just so; the problem.
+
+        Raises:
+            DemoError: it was answered otherwise.
+        """
+        answer = await self.send("POST", path, body, version=version)
+        problem: JSON = answer.json()
+        if answer.status_code != status or problem.get("code") != code:
+            raise DemoError(f"{_told('POST', path, answer)}; expected {status} {code}")
+        return problem
+
+    async def _once(
+        self, method: str, path: str, body: JSON | None, version: int | None, key: str | None
+    ) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {await self._signed_in()}"}
+        if self.tenant is not None:
+            headers["Flatbed-Tenant"] = self.tenant
+        if version is not None:
+            headers["If-Match"] = f'"{version}"'
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        return await request(self.http, method, path, json=body, headers=headers)
+
+    async def _signed_in(self) -> str:
+        if self.token.value is None:
+            form = {"grant_type": "client_credentials", "scope": " ".join(self.scopes)}
+            answer = await request(
+                self.http, "POST", "/oauth/token", data=form, auth=(self.client_id, self.secret)
+            )
+            self.token.value = str(_body("POST", "/oauth/token", answer)["access_token"])
+        return self.token.value
+
+
+async def request(http: httpx.AsyncClient, method: str, path: str, **more: Any) -> httpx.Response:  # noqa: ANN401 - as httpx takes them
+    """One request.
+
+    Raises:
+        DemoError: the server cannot be reached.
+    """
+    try:
+        return await http.request(method, path, **more)
+    except httpx.HTTPError as error:
+        raise DemoError(
+            f"{method} {path}: no answer from {http.base_url} ({type(error).__name__})"
+        ) from None
+
+
+def version_of(answer: httpx.Response) -> int:
+    """The version in an answer's ETag."""
+    return int(answer.headers["ETag"].strip('"'))
+
+
+def _body(method: str, path: str, answer: httpx.Response) -> JSON:
+    if not answer.is_success:
+        raise DemoError(_told(method, path, answer))
+    found: JSON = answer.json()
+    return found
+
+
+def _told(method: str, path: str, answer: httpx.Response) -> str:
+    try:
+        problem: JSON = answer.json()
+    except ValueError:
+        problem = {}
+    said = " ".join(str(problem[part]) for part in ("code", "detail", "error") if part in problem)
+    places = "; ".join(f"{one['pointer']} {one['message']}" for one in problem.get("errors", ()))
+    failing = ", ".join(failing_criteria(problem))
+    more = " | ".join(part for part in (said, places, failing) if part)
+    return f"{method} {path} answered {answer.status_code}: {more}"
+
+
+def failing_criteria(problem: JSON) -> list[str]:
+    """The keys of the criteria that a refusal or a gate check names as failing."""
+    return [one["criterion"] for one in problem.get("criteria", ()) if not one["passed"]]

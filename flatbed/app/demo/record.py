@@ -1,0 +1,113 @@
+"""``var/demo.json``: how to reach what the demo left, for the person who goes on with it."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from flatbed.app.demo.cast import Cast, Isv, Staff
+from flatbed.app.demo.client import JSON, Client, DemoError
+
+FILE: Final = "demo.json"
+OURS_ALONE: Final = 0o600
+
+
+def contents(base_url: str, cast: Cast, objects: JSON) -> JSON:
+    """What the file holds: clients with their secrets, and the ids of what was made."""
+    return {
+        "base_url": base_url,
+        "realm": cast.realm,
+        "clients": [
+            {
+                "name": client.name,
+                "client_id": client.client_id,
+                "client_secret": client.secret,
+                "owner": client.owner,
+                "scopes": list(client.scopes),
+            }
+            for client in cast.clients()
+        ],
+        "objects": {
+            "organizations": [
+                {
+                    "id": isv.id,
+                    "slug": isv.slug,
+                    "name": isv.name,
+                    "country": isv.country,
+                    "currency": isv.currency,
+                }
+                for isv in cast.isvs
+            ],
+            "staff": [{"id": one.id, "name": one.name, "role": one.role} for one in cast.staff],
+            **objects,
+        },
+    }
+
+
+def write(folder: Path, found: JSON) -> Path:
+    """Write the file whole or not at all, readable by this user alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / FILE
+    draft = folder / f"{FILE}.{os.getpid()}"
+    draft.unlink(missing_ok=True)
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OURS_ALONE)
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        json.dump(found, stream, indent=2, ensure_ascii=False)
+        stream.write("\n")
+    draft.replace(file)
+    return file
+
+
+def read(folder: Path) -> JSON:
+    """What an earlier demo left.
+
+    Raises:
+        DemoError: nothing, or something else.
+    """
+    file = folder / FILE
+    try:
+        found: Any = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DemoError(f"{file} is missing: run `flatbed demo run` first") from None
+    except ValueError:
+        raise DemoError(f"{file} is not JSON") from None
+    if not isinstance(found, dict) or not {"base_url", "realm", "clients", "objects"} <= set(found):
+        raise DemoError(f"{file} was not written by the demo")
+    return found
+
+
+def reopened(http: httpx.AsyncClient, found: JSON) -> Cast:
+    """The cast of an earlier demo, with its clients."""
+    clients = [
+        Client(
+            http,
+            one["name"],
+            one["client_id"],
+            one["client_secret"],
+            one["owner"],
+            tuple(one["scopes"]),
+        )
+        for one in found["clients"]
+    ]
+    objects = found["objects"]
+    by_name = {client.name: client for client in clients}
+    cast = Cast(http, found["realm"], clients[0])
+    cast.staff = [
+        Staff(one["id"], one["name"], one["role"], by_name[one["name"]])
+        for one in objects.get("staff", ())
+    ]
+    cast.isvs = [
+        Isv(
+            one["id"],
+            one["slug"],
+            one["name"],
+            one["country"],
+            one["currency"],
+            by_name[one["slug"]],
+            by_name[f"{one['slug']} integration"],
+        )
+        for one in objects.get("organizations", ())
+    ]
+    return cast
