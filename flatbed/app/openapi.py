@@ -13,7 +13,7 @@ from flatbed.tenants.access.permissions import HunterBinding, OperationPlane, Pe
 from flatbed.tenants.access.principal import Role
 from flatbed.tenants.access.require import TENANT_HEADER
 from flatbed.tenants.access.scopes import SCOPES
-from flatbed.tenants.kit.http import PROBLEM_TYPE, FieldErrorBody, ProblemBody
+from flatbed.tenants.kit.http import NEEDED, PROBLEM_TYPE, FieldErrorBody, ProblemBody
 
 VERSION = "1.0.0"
 DESCRIPTION = """\
@@ -93,8 +93,12 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> None:
         operation["security"] = []
         return
     operation["security"] = [{"oauth": [scope]} for scope in permission.scopes]
-    operation["x-principals"] = sorted(permission.roles)
+    operation["x-principals"] = sorted(role.value for role in permission.roles)
     parameters = operation.setdefault("parameters", [])
+    for parameter in parameters:
+        if parameter["schema"].pop(NEEDED, False):
+            parameter["required"] = True
+            parameter["schema"] = {"type": "string"}
     parameters += list(_headers(method, permission))
     for status in _statuses(path, method, operation):
         operation["responses"][status] = {"$ref": f"#/components/responses/Problem{status}"}
@@ -133,14 +137,15 @@ def _header(name: str, description: str, schema: dict[str, Any]) -> dict[str, An
 
 
 def _statuses(path: str, method: str, operation: dict[str, Any]) -> list[str]:
-    conditional = any(p.get("name") == "if-match" for p in operation["parameters"])
+    found = {p["name"]: p["required"] for p in operation["parameters"]}
     return [
         "400",
         "401",
         "403",
         *(["404"] if "{" in path or method != "post" else []),
         *(["409"] if method != "get" else []),
-        *(["412", "428"] if conditional else []),
+        *(["412"] if "if-match" in found else []),
+        *(["428"] if found.get("if-match") else []),
         "422",
         "503",
     ]

@@ -257,6 +257,6 @@ class TestAnchor:
         self, world: World, isv: UUID, settings: KernelSettings, tmp_path: Path
     ) -> None:
         await anchor_ledger(world.database, settings, world.realm_id, isv)
-        await anchor_ledger(world.database, KernelSettings(), world.realm_id, isv)
+        await anchor_ledger(world.database, KernelSettings(anchor_file=None), world.realm_id, isv)
         assert names(tmp_path) == []
         assert read_anchor(tmp_path / "missing", isv) == []

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from flatbed.app.hunting.models import CandidateCard
 from flatbed.tenants.kit.clock import Clock, system_now
-from flatbed.tenants.kit.database.kernel_tables import AuditPending, Deadline
+from flatbed.tenants.kit.database.kernel_tables import AuditEntry, AuditPending, Deadline
 from flatbed.tenants.kit.database.session import Caller
 from flatbed.tenants.kit.ids import decode, uuid7
 from tests.api.support import Client, Isv, Staff, World
@@ -108,12 +108,11 @@ class Site:
         )
 
     async def trail(self, candidate_id: str) -> list[str]:
-        """The actions of the candidate's audit that are not sealed yet or are, in order."""
-        answer = await self.isv.client.read(
-            "/v1/audit", params={"object_id": candidate_id, "limit": 200}
-        )
+        """The actions of the candidate's audit in order, sealed or not."""
+        sealed = await self.rows(AuditEntry, AuditEntry.object_id == candidate_id)
         pending = await self.rows(AuditPending, AuditPending.object_id == candidate_id)
-        return [one["action"] for one in answer["data"]] + [one.action for one in pending]
+        found = sorted([*sealed, *pending], key=lambda one: (one.at, one.id))
+        return [one.action for one in found]
 
 
 async def site(world: World, *, isv: Isv | None = None, **campaign: Any) -> Site:
@@ -182,17 +181,17 @@ class Worked:
         answer = await self.site.hunter.get(self.path)
         return answer.headers["etag"]
 
-    async def patch(self, by: Client | None = None, **body: Any) -> httpx.Response:
+    async def patch(self, by: Client | None = None, /, **body: Any) -> httpx.Response:
         """PATCH of what stands now."""
         return await (by or self.site.hunter).patch(self.path, body, version=await self.version())
 
-    async def move(self, to: str, by: Client | None = None, **more: Any) -> httpx.Response:
+    async def move(self, to: str, by: Client | None = None, /, **more: Any) -> httpx.Response:
         """A transition of what stands now."""
         return await (by or self.site.hunter).post(
             f"{self.path}/transitions", {"to": to, **more}, version=await self.version()
         )
 
-    async def moved(self, to: str, by: Client | None = None, **more: Any) -> dict[str, Any]:
+    async def moved(self, to: str, by: Client | None = None, /, **more: Any) -> dict[str, Any]:
         """A transition that succeeds."""
         answer = await self.move(to, by, **more)
         assert answer.status_code == 201, f"{to}: {answer.text}"

@@ -17,14 +17,12 @@ import pytest_asyncio
 from fastapi import FastAPI
 from sqlalchemy import select, update
 
-from flatbed.app.campaigns.models import Campaign, Offering, Profile, ProfileVersion, Programme
-from flatbed.app.campaigns.profiles.criteria import six_cs
+from flatbed.app.campaigns.models import Campaign
 from flatbed.app.candidates.contacts.router import router as contacts
 from flatbed.app.candidates.evidence.router import router as evidence
 from flatbed.app.candidates.intelligence.router import router as intelligence
-from flatbed.app.candidates.models import Candidate, TenantCompany, Touchpoint
+from flatbed.app.candidates.models import Candidate, Touchpoint
 from flatbed.app.candidates.plans.router import router as plans
-from flatbed.app.candidates.rules.rubric import Rubric
 from flatbed.app.candidates.touchpoints.router import router as touchpoints
 from flatbed.app.permissions import PERMISSIONS
 from flatbed.tenants.access.principal import STAFF_ROLES, Claims, Principal, Role
@@ -36,34 +34,15 @@ from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.crypto import Keyring
 from flatbed.tenants.kit.database.engine import Database, create_engine
 from flatbed.tenants.kit.database.kernel_tables import AuditPending, EventPending, Realm
-from flatbed.tenants.kit.database.session import AgencyReadSession, Caller, TenantSession
+from flatbed.tenants.kit.database.session import AgencyReadSession, TenantSession
 from flatbed.tenants.kit.ids import decode, encode, uuid7
-from flatbed.tenants.organizations.models import Organization
 from flatbed.tenants.organizations.service import RealmTenants
+from tests.candidates.records_rows import CALLER, add_campaign, add_candidate
 from tests.support.postgres import TestDatabase
 
 NOW = datetime(2026, 3, 11, 10, tzinfo=UTC)
 """A Wednesday; the five business days before it begin on Wednesday, 4 March, in Berlin."""
-CALLER = Caller("system:test", "req_test")
 ROUTERS = (contacts, intelligence, touchpoints, evidence, plans)
-HARD = [
-    {
-        "key": "size",
-        "attribute": "employees",
-        "operator": "gte",
-        "value": 20,
-        "judged": False,
-        "question": None,
-    },
-    {
-        "key": "trusted",
-        "attribute": None,
-        "operator": None,
-        "value": None,
-        "judged": True,
-        "question": "Do its customers trust it?",
-    },
-]
 
 
 def ago(**delta: float) -> str:
@@ -265,121 +244,21 @@ class Room:
 
     async def another_candidate(self) -> str:
         """One more candidate of the campaign, with the same hunter."""
-        candidate_id = await self._candidate(self.tenant_id, self.campaign_id)
-        made = encode("cand", candidate_id)
+        made = await self._candidate(self.tenant_id, self.campaign_id)
         self.assign(self.hunter, made)
         return made
 
     async def foreign(self) -> tuple[Client, str]:
         """Another ISV of the realm and its candidate."""
         tenant = uuid7()
-        campaign_id = await self._campaign(tenant)
-        candidate_id = await self._candidate(tenant, campaign_id)
-        return self.client(Role.ISV_CLIENT, tenant=tenant), encode("cand", candidate_id)
+        campaign_id = await add_campaign(self.database, self.realm_id, tenant, self.ports.clock)
+        candidate = await self._candidate(tenant, campaign_id)
+        return self.client(Role.ISV_CLIENT, tenant=tenant), candidate
 
-    async def _campaign(self, tenant: UUID) -> UUID:
-        """An ISV with a running campaign, its profile frozen."""
-        now = self.ports.clock.now()
-        offering, programme, profile, version, campaign = (uuid7() for _ in range(5))
-        own: dict[str, Any] = {"tenant_id": tenant, "created_at": now}
-        tracked = {**own, "updated_at": now}
-        async with self.database.agency(
-            realm_id=self.realm_id, caller=CALLER, clock=self.ports.clock
-        ) as agency:
-            agency.add(
-                Organization(
-                    realm_id=self.realm_id,
-                    id=tenant,
-                    slug=f"isv-{tenant.hex[-12:]}",
-                    name="An ISV",
-                    country="DE",
-                    time_zone="Europe/Berlin",
-                    currency="EUR",
-                    status="active",
-                    created_at=now,
-                    updated_at=now,
-                )
-            )
+    async def _candidate(self, tenant: UUID, campaign_id: UUID) -> str:
         async with self.transaction(tenant) as session:
-            session.add(Offering(id=offering, name="Ledger Cloud", **tracked))
-            await session.flush()
-            session.add(
-                Programme(id=programme, offering_id=offering, code="d", countries=["DE"], **own)
-            )
-            session.add(
-                Profile(id=profile, offering_id=offering, name="Mid", current_number=1, **tracked)
-            )
-            await session.flush()
-            session.add(
-                ProfileVersion(
-                    id=version, profile_id=profile, number=1, hard=HARD, soft=six_cs(), **own
-                )
-            )
-            await session.flush()
-            session.add(
-                Campaign(
-                    id=campaign,
-                    name="Spring",
-                    offering_id=offering,
-                    programme_id=programme,
-                    profile_id=profile,
-                    profile_version_id=version,
-                    price_list_id=uuid7(),
-                    status="running",
-                    quantity=3,
-                    unit_price=450_000,
-                    currency="EUR",
-                    fit_floor=60,
-                    revenue_floor=50_000_000,
-                    shared_partners="deny",
-                    continue_after_fill=False,
-                    rubric=Rubric(fit_floor=60, revenue_floor=50_000_000, currency="EUR").to_json(),
-                    ordered_at=now - timedelta(days=40),
-                    started_at=now - timedelta(days=30),
-                    **tracked,
-                )
-            )
-        return campaign
-
-    async def _candidate(self, tenant: UUID, campaign_id: UUID) -> UUID:
-        now = self.ports.clock.now()
-        company_id, candidate_id = uuid7(), uuid7()
-        async with self.transaction(tenant) as session:
-            campaign = (
-                await session.scalars(select(Campaign).where(Campaign.id == campaign_id))
-            ).one()
-            session.add(
-                TenantCompany(
-                    tenant_id=tenant,
-                    id=company_id,
-                    name="Nordlicht Systemhaus",
-                    domain=f"nordlicht-{company_id.hex[-12:]}.example",
-                    country="DE",
-                    employees=140,
-                    attributes={"sector": "it"},
-                    created_at=now,
-                    updated_at=now,
-                )
-            )
-            await session.flush()
-            session.add(
-                Candidate(
-                    tenant_id=tenant,
-                    id=candidate_id,
-                    campaign_id=campaign_id,
-                    company_id=company_id,
-                    programme_id=campaign.programme_id,
-                    source="trade register",
-                    stage="identified",
-                    status="active",
-                    stage_entered_at=now,
-                    core_argument="Your margin falls.",
-                    hunter_id=self.hunter.principal.staff_id,
-                    created_at=now - timedelta(days=30),
-                    updated_at=now - timedelta(days=30),
-                )
-            )
-        return candidate_id
+            hunter_id = self.hunter.principal.staff_id
+            return encode("cand", await add_candidate(session, campaign_id, hunter_id))
 
     async def begin(self) -> None:
         """Write the rows above the candidate, and make the principals."""
@@ -387,8 +266,10 @@ class Room:
         self.lead = self.client(Role.LEAD)
         self.isv = self.client(Role.ISV_CLIENT)
         self.integration = self.client(Role.ISV_CLIENT, signals=True)
-        self.campaign_id = await self._campaign(self.tenant_id)
-        self.candidate = encode("cand", await self._candidate(self.tenant_id, self.campaign_id))
+        self.campaign_id = await add_campaign(
+            self.database, self.realm_id, self.tenant_id, self.ports.clock
+        )
+        self.candidate = await self._candidate(self.tenant_id, self.campaign_id)
         self.assign(self.hunter, self.candidate)
 
 

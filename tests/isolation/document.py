@@ -60,8 +60,6 @@ def _operation(document: Any, path: str, method: str, found: Any) -> Operation:
     if "schema" in body:
         slots += _members(document, body["schema"], "", frozenset())
     conditional = any(p["name"] == "if-match" and p["required"] for p in parameters)
-    # Dependencies of FastAPI cannot mark a header required and answer 428: the reply says it.
-    conditional = conditional or "428" in found["responses"]
     return Operation(
         found["operationId"],
         method.upper(),

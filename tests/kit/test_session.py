@@ -231,6 +231,32 @@ class TestCancellation:
         assert isinstance(pool, QueuePool)
         assert pool.checkedout() == 0
 
+    async def test_a_cancelled_connection_is_never_used_again(
+        self, world: World, admin_connection: Plain
+    ) -> None:
+        """It may still hold an unread reply for the next user."""
+        begun = asyncio.Event()
+        pids: list[int] = []
+
+        async def work() -> None:
+            async with world.tenant() as session:
+                pids.append(await session.scalar(text("SELECT pg_backend_pid()")) or 0)
+                begun.set()
+                await session.execute(text("SELECT pg_sleep(10)"))
+
+        task = asyncio.create_task(work())
+        await asyncio.wait_for(begun.wait(), 10)
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        alive = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1"
+        for _ in range(50):
+            if await admin_connection.fetchval(alive, pids[0]) == 0:
+                break
+            await asyncio.sleep(0.1)
+        assert await admin_connection.fetchval(alive, pids[0]) == 0
+
     async def test_many_cancelled_transactions_do_not_use_the_pool_up(
         self, world: World, admin_connection: Plain
     ) -> None:

@@ -82,6 +82,15 @@ class Client:
             raise DemoError(f"{_told('POST', path, answer)}; expected {status} {code}")
         return problem
 
+    @staticmethod
+    def succeeded(answer: httpx.Response, method: str, path: str) -> JSON:
+        """The body of an answer that must be a success.
+
+        Raises:
+            DemoError: it is a refusal.
+        """
+        return _body(method, path, answer)
+
     async def _once(
         self, method: str, path: str, body: JSON | None, version: int | None, key: str | None
     ) -> httpx.Response:

@@ -1,5 +1,7 @@
 """The agency's cards of disputes and reviews: projections, written in the ISV's transaction."""
 
+from uuid import UUID
+
 from flatbed.app.qualifications import repository
 from flatbed.app.qualifications.models import Dispute, QualificationReview
 from flatbed.app.qualifications.rules.states import CaseStatus
@@ -7,7 +9,6 @@ from flatbed.app.qualifications.schemas import DisputeCardRead, DisputePage
 from flatbed.tenants.kit.cursors import Cursors, Position
 from flatbed.tenants.kit.database.session import AgencyReadSession, TenantSession, agency_plane
 from flatbed.tenants.kit.ids import encode
-from uuid import UUID
 
 PREFIXES = {"dispute": "disp", "review": "rev"}
 

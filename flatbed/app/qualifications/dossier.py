@@ -7,14 +7,13 @@ canonical one and anybody can hash it again.
 """
 
 import json
-from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from flatbed.app.candidates.pipeline import criteria
 from flatbed.app.candidates.pipeline.cases import Case
-from flatbed.app.candidates.rules.gate_criteria import GateCheck, RefKind
+from flatbed.app.candidates.rules.gate_criteria import GateCheck
 from flatbed.app.candidates.rules.initiative import InitiativeNumbers, msi
 from flatbed.app.candidates.rules.situation import Situation
 from flatbed.app.candidates.rules.snapshot import PlanVersion
@@ -44,7 +43,7 @@ def freeze(case: Case, gate: GateCheck, now: datetime) -> tuple[dict[str, Any], 
         "hands_off": _hands_off(s),
         "plan": _plan(s.plan),
         "contacts": _contacts(s),
-        "facts": _facts(s, gate),
+        "facts": _facts(s),
     }
     frozen: dict[str, Any] = json.loads(canonical(content))
     return frozen, digest(frozen)
@@ -211,22 +210,16 @@ def _contacts(s: Situation) -> list[dict[str, Any]]:
     ]
 
 
-def _facts(s: Situation, gate: GateCheck) -> list[dict[str, Any]]:
-    cited = _referred(gate, RefKind.FACT)
-    for one in s.snapshot.evidence:
-        cited |= one.fact_ids
+def _facts(s: Situation) -> list[dict[str, Any]]:
+    """Whatever was known of the company: fit rests on it, and messages cited some of it."""
+    cited = {id_ for one in s.snapshot.evidence for id_ in one.fact_ids}
     return [
         {
             "id": encode("fact", one.id),
             "source": one.source,
             "observed_on": one.observed_on,
             "trigger_on": one.trigger_on,
+            "cited": one.id in cited,
         }
         for one in s.snapshot.facts
-        if one.id in cited
     ]
-
-
-def _referred(gate: GateCheck, kind: RefKind) -> set[UUID]:
-    refs: Iterable[Any] = (ref for result in gate.results for ref in result.evidence)
-    return {ref.id for ref in refs if ref.kind is kind}

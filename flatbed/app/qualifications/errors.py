@@ -71,7 +71,7 @@ class DecisionNotDueError(Problem):
 
 
 class AlreadyKnownUnprovenError(InvalidError):
-    """"Already known" holds with two-way contact in the 180 days before, or an early exclusion."""
+    """It holds with two-way contact in the 180 days before, or an exclusion before launch."""
 
     code = "already-known-unproven"
     title = "That the company was already known is not proven"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from flatbed.app.candidates.records.service import candidate_to_read
 from flatbed.app.qualifications import repository
 from flatbed.app.qualifications.models import Dispute, Qualification, QualificationReview
 from flatbed.app.qualifications.schemas import (
@@ -53,6 +54,25 @@ async def page(
     return QualificationPage(data=data, **envelope.model_dump())
 
 
+async def page_of_candidate(
+    session: TenantReadSession,
+    principal: Principal,
+    cursors: Cursors,
+    candidate_id: UUID,
+    *,
+    cursor: str | None,
+    limit: int,
+) -> QualificationPage:
+    """A page of one candidate's qualifications by last change.
+
+    Raises:
+        NotFoundError: no such candidate for this caller.
+    """
+    await candidate_to_read(session, candidate_id)
+    filters = repository.Filters(candidate_id=candidate_id)
+    return await page(session, principal, cursors, cursor=cursor, limit=limit, filters=filters)
+
+
 async def read(
     session: TenantReadSession, principal: Principal, row: Qualification
 ) -> QualificationRead:
@@ -79,7 +99,9 @@ async def _read_all(
                 "unit_price": None if principal.role is Role.HUNTER else row.unit_price,
                 "metadata": row.metadata_,
                 "disputes": [
-                    read_dispute(one, principal) for one in disputes if one.qualification_id == row.id
+                    read_dispute(one, principal)
+                    for one in disputes
+                    if one.qualification_id == row.id
                 ],
                 "reviews": [
                     ReviewRead.model_validate(_values(one, ReviewRead, principal))

@@ -10,6 +10,7 @@ from sqlalchemy import exists, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from flatbed.app.candidates.models import EvidenceConfirmation, TouchpointVerdict, Transition
+from flatbed.app.candidates.rules.stages import Stage
 from flatbed.app.qualifications.models import (
     Dispute,
     DisputeCard,
@@ -40,9 +41,7 @@ async def find(session: TenantReadSession, qualification_id: UUID) -> Qualificat
     """The qualification as it is stored now, also where an older reading is at hand."""
     statement = (
         select(Qualification)
-        .where(
-            Qualification.tenant_id == session.tenant_id, Qualification.id == qualification_id
-        )
+        .where(Qualification.tenant_id == session.tenant_id, Qualification.id == qualification_id)
         .execution_options(populate_existing=True)
     )
     return await session.scalar(statement)
@@ -137,7 +136,7 @@ async def open_review(
 
 
 async def had_a_hand(session: TenantReadSession, candidate_id: UUID, actor: str) -> bool:
-    """Whether the actor audited a touch, confirmed evidence or gave an override there."""
+    """Whether the actor audited a touch, confirmed evidence, gave an override or submitted."""
     statement = select(
         or_(
             exists().where(
@@ -154,8 +153,11 @@ async def had_a_hand(session: TenantReadSession, candidate_id: UUID, actor: str)
             exists().where(
                 Transition.tenant_id == session.tenant_id,
                 Transition.candidate_id == candidate_id,
-                Transition.override_reason.is_not(None),
                 Transition.actor == actor,
+                or_(
+                    Transition.override_reason.is_not(None),
+                    Transition.to_stage == Stage.QUALIFIED.value,
+                ),
             ),
         )
     )

@@ -44,7 +44,8 @@ class DisputeEvidence(Input):
     kind: EvidenceWord
     description: Text
     touchpoint_id: Annotated[
-        TouchpointId | None, Field(description="The candidate's touch that kind `touchpoint` means.")
+        TouchpointId | None,
+        Field(description="The candidate's touch that kind `touchpoint` means."),
     ] = None
     contacts: Annotated[
         list[KnownContactInput],

@@ -15,6 +15,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 
 from flatbed.tenants.kit.canonical import canonical
+from flatbed.tenants.kit.logging import trail
 from flatbed.tenants.kit.problems import (
     ConflictError,
     FieldError,
@@ -92,8 +93,17 @@ def read_etag(value: str) -> int:
     return int(number)
 
 
+NEEDED = "x-needed"
+"""Marks a header that is answered with 428 when it is missing (a missing one is no 422)."""
+
+
 def required_version(
-    if_match: Annotated[str | None, Header(description="The ETag of the version you read.")] = None,
+    if_match: Annotated[
+        str | None,
+        Header(
+            description="The ETag of the version you read.", json_schema_extra={NEEDED: True}
+        ),
+    ] = None,
 ) -> int:
     """Dependency of operations that change a version."""
     if if_match is None:
@@ -174,10 +184,16 @@ def from_database(error: SQLAlchemyError) -> Problem:
         return PreconditionFailedError()
     if isinstance(error, PoolTimeoutError):
         return UnavailableError()
-    sqlstate = getattr(getattr(error, "orig", None), "sqlstate", None)
+    sqlstate = sqlstate_of(error)
     if sqlstate is None and isinstance(error, DBAPIError) and error.connection_invalidated:
         return UnavailableError()
     return BY_SQLSTATE.get(sqlstate or "", InternalError)()
+
+
+def sqlstate_of(error: SQLAlchemyError) -> str | None:
+    """The SQLSTATE behind an error, where the server named one."""
+    found: str | None = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return found
 
 
 def install(app: FastAPI) -> None:
@@ -204,7 +220,13 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(SQLAlchemyError)
     async def database(request: Request, error: SQLAlchemyError) -> Response:
         found = from_database(error)
-        log.warning("database_error", kind=type(error).__name__, code=found.code)
+        log.warning(
+            "database_error",
+            kind=type(error).__name__,
+            sqlstate=sqlstate_of(error),
+            code=found.code,
+            trail=trail(error)["trail"],
+        )
         return render(found, request)
 
 

@@ -64,7 +64,7 @@ class TypeId:
         return decode(self.prefix, value)
 
     def write(self, value: UUID) -> str:
-        """The TypeID, in Python dumps as well as in JSON."""
+        """The TypeID, in JSON; our own code keeps the UUID."""
         return encode(self.prefix, value)
 
     @property
@@ -89,7 +89,7 @@ def annotations(prefix: str) -> tuple[Any, ...]:
     return (
         kind,
         BeforeValidator(kind.read),
-        PlainSerializer(kind.write, return_type=str),
+        PlainSerializer(kind.write, return_type=str, when_used="json"),
         WithJsonSchema(kind.schema),
     )
 

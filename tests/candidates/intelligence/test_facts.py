@@ -7,7 +7,8 @@ from sqlalchemy import select
 
 from flatbed.app.registry import service as registry
 from flatbed.app.registry.models import RegistryFact
-from tests.candidates.records_world import CALLER, NOW, Room, code, places
+from tests.candidates.records_rows import CALLER
+from tests.candidates.records_world import NOW, Room, code, places
 
 FACT = {
     "statement": "It opened a branch in Bremen.",

@@ -1,5 +1,6 @@
 """Plans over HTTP: versions, authorship, and sources."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -30,6 +31,15 @@ class TestCreatePlanVersion:
         answer = (await room.isv.get("plan")).json()
         assert answer == {"latest": third, "history": [second, first]}
         assert len(await room.trail("plan.version_recorded")) == 3
+
+    async def test_versions_at_the_same_moment_take_turns(self, room: Room) -> None:
+        names = ("resources", "start_date", "revenue_target")
+        values = ("two", "2026-06-01", 1)
+        sent = [plan(room.hunter, field(*one)) for one in zip(names, values, strict=True)]
+        answers = await asyncio.gather(*sent)
+        assert sorted(answer.json()["number"] for answer in answers) == [1, 2, 3]
+        latest = (await room.isv.get("plan")).json()["latest"]
+        assert {one["name"] for one in latest["fields"]} == set(names)
 
     async def test_without_a_version_there_is_no_plan(self, room: Room) -> None:
         assert (await room.isv.get("plan")).json() == {"latest": None, "history": []}

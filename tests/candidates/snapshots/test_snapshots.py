@@ -15,7 +15,8 @@ from flatbed.app.candidates.rules.touches import Provenance, TouchClass, effecti
 from flatbed.app.candidates.snapshots.service import Surroundings, load_snapshot
 from flatbed.tenants.access.principal import Role
 from flatbed.tenants.kit.ids import decode
-from tests.candidates.records_world import HARD, NOW, Room, ago, touch_body
+from tests.candidates.records_rows import HARD
+from tests.candidates.records_world import NOW, Room, ago, touch_body
 
 AROUND = Surroundings(
     campaign_state=CampaignState.RUNNING,
@@ -48,7 +49,8 @@ class TestLoadSnapshot:
             Stage.IDENTIFIED,
             "Nordlicht Systemhaus",
         )
-        assert snapshot.touches == snapshot.facts == snapshot.evidence == snapshot.plans == ()
+        recorded = (snapshot.touches, snapshot.facts, snapshot.evidence, snapshot.plans)
+        assert not any(recorded)
         assert not snapshot.holds_entry
         assert check(Stage.IDENTIFIED, snapshot, RUBRIC, NOW).passed
 
@@ -197,4 +199,4 @@ class TestFit:
         await room.hunter.made("touchpoints", touch_body(), candidate=other)
         await room.hunter.made("facts", FACT | {"source_kind": "press"}, candidate=other)
         snapshot = await seen(room)
-        assert snapshot.touches == snapshot.facts == ()
+        assert not any((snapshot.touches, snapshot.facts))

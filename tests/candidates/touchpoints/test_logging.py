@@ -1,5 +1,6 @@
 """Logging touches: who may say what, how far back, and how we know of it."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -234,6 +235,13 @@ class TestRepeats:
         await room.hunter.made("touchpoints", body, candidate=other)
         answer = await room.hunter.post("touchpoints", body)
         assert code(answer) == (409, "external-ref-taken")
+
+    async def test_repeats_at_the_same_moment_are_one_touch(self, room: Room) -> None:
+        body = touch_body(external_ref="crm-12")
+        sent = [room.integration.post("touchpoints", body) for _ in range(3)]
+        answers = await asyncio.gather(*sent)
+        assert sorted(answer.status_code for answer in answers) == [200, 200, 201]
+        assert len({answer.json()["id"] for answer in answers}) == 1
 
     async def test_two_clients_have_references_of_their_own(self, room: Room) -> None:
         first = await room.integration.touch(external_ref="crm-11")

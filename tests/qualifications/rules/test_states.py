@@ -30,7 +30,7 @@ class TestAfter:
 
 
 class TestTwoWay:
-    """"Already known" holds only with two-way contact in the 180 days before."""
+    """The ground "already known" holds only with two-way contact in the 180 days before."""
 
     def test_both_directions_within_the_time_prove_it(self) -> None:
         contacts = [

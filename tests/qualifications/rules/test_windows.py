@@ -71,9 +71,7 @@ class TestResumedTerm:
         assert not term.reminders
 
     @given(INSTANTS)
-    def test_nobody_loses_a_day_by_a_review_that_is_decided_at_once(
-        self, start: datetime
-    ) -> None:
+    def test_nobody_loses_a_day_by_a_review_that_is_decided_at_once(self, start: datetime) -> None:
         accept_by = acceptance_term(start, BERLIN).accept_by
         assert resumed_term(start, start, accept_by, BERLIN).accept_by == accept_by
 

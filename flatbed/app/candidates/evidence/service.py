@@ -1,6 +1,6 @@
 """Rules of evidence: it rests on rows of its candidate, and a lead confirms it once."""
 
-from datetime import datetime, time
+from datetime import UTC, datetime, time
 from uuid import UUID
 
 from flatbed.app.candidates.evidence import repository
@@ -210,7 +210,7 @@ async def _occurred_at(
         if isinstance(body, PlanVersionEvidence):
             return plan.at
         tenant = await organization_of(session)
-        return datetime.combine(body.signed_on, time.min, tenant.zone)
+        return datetime.combine(body.signed_on, time.min, tenant.zone).astimezone(UTC)
     said: datetime | None = getattr(body, "occurred_at", None)
     if said is not None:
         return said

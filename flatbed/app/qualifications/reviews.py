@@ -1,0 +1,52 @@
+"""A push said later to have been left out opens a review by an uninvolved lead."""
+
+from flatbed.app.candidates.models import Candidate, Touchpoint
+from flatbed.app.qualifications import cards, clocks, outcome, repository
+from flatbed.app.qualifications.models import QualificationReview
+from flatbed.app.qualifications.rules.states import CaseStatus, Status
+from flatbed.tenants.kit.audit import mutation
+from flatbed.tenants.kit.database.session import TenantSession
+from flatbed.tenants.kit.ids import encode, uuid7
+
+LATE_PUSH = "late_push"
+
+
+class ReviewsOfLatePushes:
+    """Binds ``candidates.touchpoints.ports.LatePushes``."""
+
+    async def said(
+        self, session: TenantSession, candidate: Candidate, touchpoint: Touchpoint
+    ) -> None:
+        """Open a review where a live qualification rests on a time that the push falls into.
+
+        One is open at a time: its decider sees every touch of the candidate. While it is open,
+        silence does not accept.
+        """
+        row = await repository.live(session, candidate.id)
+        if row is None or touchpoint.occurred_at > row.qualified_at:
+            return
+        if await repository.open_review(session, row) is not None:
+            return
+        review = QualificationReview(
+            tenant_id=session.tenant_id,
+            id=uuid7(),
+            candidate_id=candidate.id,
+            qualification_id=row.id,
+            touchpoint_id=touchpoint.id,
+            reason=LATE_PUSH,
+            status=CaseStatus.OPEN.value,
+            opened_at=session.now(),
+        )
+        session.add(review)
+        if row.status == Status.PENDING.value:
+            await clocks.stop_acceptance(session, row)
+        outcome.touch(session, row)
+        detail = {
+            "candidate_id": encode("cand", candidate.id),
+            "qualification_id": encode("qual", row.id),
+            "touchpoint_id": encode("touch", touchpoint.id),
+            "reason": LATE_PUSH,
+        }
+        mutation(session, "review.opened", "rev", review.id, detail)
+        await session.flush()
+        await cards.show(session, review)
