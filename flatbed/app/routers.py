@@ -15,6 +15,7 @@ from flatbed.app.candidates.pipeline.router import router as pipeline
 from flatbed.app.candidates.plans.router import router as plans
 from flatbed.app.candidates.touchpoints.router import router as touchpoints
 from flatbed.app.hunting.router import router as hunting
+from flatbed.app.qualifications.router import router as qualifications
 from flatbed.app.registry.router import router as registry
 from flatbed.app.sandbox.router import router as sandbox
 from flatbed.billing.pricing.router import router as price_lists
@@ -35,6 +36,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     evidence,
     plans,
     pipeline,
+    qualifications,
     usage,
     audit,
     registry,

@@ -10,13 +10,18 @@ from uuid import UUID
 
 from flatbed.app.campaigns.exclusions.ports import WorkedCandidates
 from flatbed.app.candidates.core.bindings import CandidateTargets, FurthestCandidates
-from flatbed.app.candidates.pipeline import nurture as pipeline
+from flatbed.app.candidates.pipeline import nurture
+from flatbed.app.candidates.touchpoints.ports import LatePushes
 from flatbed.app.hunting.bindings import LiveAssignments
 from flatbed.app.hunting.service import Targets
 from flatbed.app.permissions import PERMISSIONS, agree
+from flatbed.app.qualifications import deadlines as qualifications
+from flatbed.app.qualifications.repository import qualified_entries
+from flatbed.app.qualifications.reviews import ReviewsOfLatePushes
 from flatbed.app.routers import ROUTERS
 from flatbed.billing.usage.service import ANCHOR_JOB
 from flatbed.billing.usage.tasks import anchor_ledger
+from flatbed.billing.usage.verification import Expected
 from flatbed.tenants.access.require import Gate
 from flatbed.tenants.kit.crypto import Keyring
 from flatbed.tenants.kit.database.engine import Database, create_engine
@@ -44,9 +49,11 @@ class Program:
     gate: Gate
     database_url: str = field(repr=False)
     jobs: Mapping[str, JobHandler]
-    deadlines: DeadlineHandlers = field(default_factory=lambda: {**pipeline.DEADLINES})
+    deadlines: DeadlineHandlers = field(default_factory=lambda: {**nurture.DEADLINES, **qualifications.DEADLINES})
     targets: Targets = field(default_factory=CandidateTargets)
     worked_candidates: WorkedCandidates = field(default_factory=FurthestCandidates)
+    late_pushes: LatePushes = field(default_factory=ReviewsOfLatePushes)
+    qualified_entries: Expected = qualified_entries
 
     async def start(self) -> None:
         """Refuse an unsafe database role, and make the first signing key.
@@ -89,7 +96,7 @@ def build(settings: KernelSettings) -> Program:
         raise SettingsMissingError("FLATBED_DATABASE_URL")
     if settings.secret_key is None:
         raise SettingsMissingError("FLATBED_SECRET_KEY")
-    # LEAD: agree(ROUTERS, PERMISSIONS) returns when every slice is mounted
+    agree(ROUTERS, PERMISSIONS)
     url = settings.database_url.get_secret_value()
     database = Database(create_engine(url, pool_size=settings.pool_size))
     keyring = Keyring(settings.secret_key.get_secret_value().encode())

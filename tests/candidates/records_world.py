@@ -223,6 +223,15 @@ class Room:
                 update(Campaign).where(Campaign.id == self.campaign_id).values(**values)
             )
 
+    async def change_candidate(self, **values: Any) -> None:
+        """Write the candidate as its own slice would."""
+        async with self.transaction() as session:
+            await session.execute(
+                update(Candidate)
+                .where(Candidate.id == decode("cand", self.candidate))
+                .values(**values)
+            )
+
     async def trail(self, action: str) -> list[tuple[AuditPending, EventPending]]:
         """Audit and event rows of an action, in pairs."""
         async with self.transaction() as session:

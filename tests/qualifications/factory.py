@@ -11,8 +11,9 @@ import httpx
 from flatbed.app.qualifications.rules.windows import Calendar
 from flatbed.tenants.kit.database.kernel_tables import Event, EventPending
 from flatbed.tenants.kit.ids import decode
-from tests.api.support import Client
-from tests.candidates.factory import Site, Worked
+from tests.api.support import Client, World
+from tests.candidates.factory import Site, Worked, site
+from tests.qualifications.stock import stock
 
 CALENDAR = Calendar("DE", ZoneInfo("Europe/Berlin"))
 DISPUTE = {
@@ -46,9 +47,9 @@ async def qualify(worked: Worked) -> "Qualified":
     return Qualified(worked, answer.json()["id"])
 
 
-async def qualified(site: Site) -> "Qualified":
-    """A candidate who has just been qualified."""
-    (worked,) = await ready(site)
+async def qualified(world: World, **campaign: Any) -> "Qualified":
+    """A candidate of a campaign of its own who has just been qualified."""
+    (worked,) = await stock(await site(world, **campaign))
     return await qualify(worked)
 
 

@@ -1,5 +1,6 @@
 """The demo's HTTP client: real tokens, one request a call, and a plain word when it goes wrong."""
 
+import asyncio
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,6 +19,7 @@ class _Token:
     """Shared by a client and its views on other tenants."""
 
     value: str | None = None
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 @dataclass(frozen=True)
@@ -104,13 +106,14 @@ class Client:
         return await request(self.http, method, path, json=body, headers=headers)
 
     async def _signed_in(self) -> str:
-        if self.token.value is None:
-            form = {"grant_type": "client_credentials", "scope": " ".join(self.scopes)}
-            answer = await request(
-                self.http, "POST", "/oauth/token", data=form, auth=(self.client_id, self.secret)
-            )
-            self.token.value = str(_body("POST", "/oauth/token", answer)["access_token"])
-        return self.token.value
+        async with self.token.turn:
+            if self.token.value is None:
+                form = {"grant_type": "client_credentials", "scope": " ".join(self.scopes)}
+                answer = await request(
+                    self.http, "POST", "/oauth/token", data=form, auth=(self.client_id, self.secret)
+                )
+                self.token.value = str(_body("POST", "/oauth/token", answer)["access_token"])
+            return self.token.value
 
 
 async def request(http: httpx.AsyncClient, method: str, path: str, **more: Any) -> httpx.Response:  # noqa: ANN401 - as httpx takes them

@@ -11,7 +11,7 @@ from typing import Any, Final
 from flatbed.app.demo import fiction, milestones, stage_setting
 from flatbed.app.demo.behaviours import Beat, Behaviour, Via, mixed, script
 from flatbed.app.demo.cast import Calendar, Cast, Isv, Staff
-from flatbed.app.demo.client import JSON
+from flatbed.app.demo.client import JSON, DemoError
 from flatbed.app.demo.fiction import Company
 from flatbed.app.demo.teller import Bar, Teller
 from flatbed.app.demo.work import Case, source
@@ -240,9 +240,12 @@ async def _together(work: Sequence[Coroutine[Any, Any, None]]) -> None:
         async with turns:
             await one
 
-    async with asyncio.TaskGroup() as group:
-        for one in work:
-            group.create_task(in_turn(one))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for one in work:
+                group.create_task(in_turn(one))
+    except* DemoError as failed:
+        raise failed.exceptions[0] from None
 
 
 def isv_of(cast: Cast, organization: str) -> Isv:

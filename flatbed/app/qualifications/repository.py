@@ -9,7 +9,12 @@ from uuid import UUID
 from sqlalchemy import exists, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
-from flatbed.app.candidates.models import EvidenceConfirmation, TouchpointVerdict, Transition
+from flatbed.app.candidates.models import (
+    Candidate,
+    EvidenceConfirmation,
+    TouchpointVerdict,
+    Transition,
+)
 from flatbed.app.candidates.rules.stages import Stage
 from flatbed.app.qualifications.models import (
     Dispute,
@@ -196,3 +201,23 @@ async def cards(
         statement = statement.where(beyond)
     statement = statement.order_by(DisputeCard.due_at, DisputeCard.dispute_id)
     return (await session.scalars(statement.limit(window.limit))).all()
+
+
+async def qualified_entries(session: TenantReadSession) -> dict[UUID, str]:
+    """The entry that each candidate holds, and the hash of the dossier it rests on.
+
+    Asked by ``flatbed verify ledger``: an entry that no candidate names, or the other way round,
+    is a finding.
+    """
+    statement = (
+        select(Candidate.entry_id, Qualification.dossier_hash)
+        .outerjoin(
+            Qualification,
+            (Qualification.tenant_id == Candidate.tenant_id)
+            & (Qualification.candidate_id == Candidate.id)
+            & (Qualification.entry_id == Candidate.entry_id),
+        )
+        .where(Candidate.tenant_id == session.tenant_id, Candidate.entry_id.is_not(None))
+    )
+    rows = (await session.execute(statement)).all()
+    return {entry_id: hash_ or "" for entry_id, hash_ in rows if entry_id is not None}

@@ -1,6 +1,7 @@
 """What is written on a candidate beside its stage, and who works it."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,7 @@ class TestUpdateCandidate:
     @pytest.mark.parametrize(
         "body", [{"metadata": None}, {"stage": "qualified"}, {"core_argument": " "}, {"nurture": 1}]
     )
-    async def test_what_cannot_be_stored_is_refused(self, world: World, body: dict) -> None:
+    async def test_what_cannot_be_stored_is_refused(self, world: World, body: dict[str, Any]) -> None:
         worked = await (await site(world)).found()
         assert (await worked.patch(**body)).status_code == 422
 

@@ -3,9 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import update
 
-from flatbed.app.candidates.models import Candidate
 from flatbed.tenants.access.principal import Role
 from tests.candidates.records_world import NOW, Room, ago, code, missing, places, touch_body
 
@@ -199,8 +197,7 @@ class TestConfirmEvidence:
         for one in (by_lead, on_his_touch):
             answer = await room.lead.post(f"evidence/{one['id']}/confirmation", {})
             assert code(answer) == (403, "auditor-involved")
-        async with room.transaction() as session:
-            await session.execute(update(Candidate).values(hunter_id=room.lead.principal.staff_id))
+        await room.change_candidate(hunter_id=room.lead.principal.staff_id)
         answer = await room.lead.post(f"evidence/{by_hunter['id']}/confirmation", {})
         assert code(answer) == (403, "auditor-involved")
         for who in (room.hunter, room.isv):

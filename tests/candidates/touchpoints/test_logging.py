@@ -272,6 +272,28 @@ class TestPause:
         answer = await room.hunter.post("touchpoints", touch_body("push", "agency"))
         assert code(answer) == (409, "campaign-not-running")
 
+    async def test_a_filled_campaign_goes_on_from_discovering_with_the_isvs_opt_in(
+        self, room: Room
+    ) -> None:
+        """Candidates from `discovering` on go on with the ISV's opt-in."""
+        await room.change_campaign(status="filled", ended_at=NOW.replace(hour=5))
+        body = touch_body("answer", "agency")
+        for stage, opted_in, status in (
+            ("discovering", False, 409),
+            ("engaged", True, 409),
+            ("discovering", True, 201),
+        ):
+            await room.change_campaign(continue_after_fill=opted_in)
+            await room.change_candidate(stage=stage)
+            answer = await room.hunter.post("touchpoints", body)
+            assert answer.status_code == status, answer.text
+
+    async def test_what_an_exited_candidate_does_is_kept(self, room: Room) -> None:
+        """And back from `exited` when the partner comes by himself."""
+        await room.change_candidate(status="exited", exit_reason="not_now", exited_at=NOW)
+        made = await room.integration.touch("P2")
+        assert [row["id"] for row in await room.isv.listed("touchpoints")] == [made["id"]]
+
 
 class TestLatePushes:
     """A push said later to have been left out opens a review by an uninvolved lead."""

@@ -3,9 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import update
 
-from flatbed.app.candidates.models import Candidate
 from flatbed.tenants.access.principal import Role
 from tests.candidates.records_world import Client, Room, ago, code, missing, places
 
@@ -122,8 +120,7 @@ class TestAudit:
     async def test_the_candidates_hunter_cannot_audit_even_as_a_lead(self, room: Room) -> None:
         """A lead who is not this candidate's hunter."""
         touch = await room.hunter.touch("P1")
-        async with room.transaction() as session:
-            await session.execute(update(Candidate).values(hunter_id=room.lead.principal.staff_id))
+        await room.change_candidate(hunter_id=room.lead.principal.staff_id)
         assert code(await audit(room.lead, touch)) == (403, "auditor-involved")
         other = room.client(Role.LEAD)
         assert (await audit(other, touch)).status_code == 201
