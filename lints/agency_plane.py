@@ -6,4 +6,11 @@ entrance is a place to review. An entry whose file enters nothing is itself a fi
 
 from typing import Final
 
-ENTRANCES: Final[dict[str, str]] = {}
+ENTRANCES: Final[dict[str, str]] = {
+    "flatbed/app/candidates/core/creation.py": (
+        "a sourced company is tied to the agency's registry, and its hunter gets the assignment"
+    ),
+    "flatbed/app/candidates/pipeline/cards.py": (
+        "the candidate's card in the agency's queue changes with the candidate"
+    ),
+}

@@ -24,12 +24,14 @@ def create_app(open_program: Callable[[], Program]) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         program = open_program()
-        await program.start()
-        app.state.program = program
-        app.state.gate = program.gate
-        app.state.oauth = program.oauth
-        yield
-        await program.close()
+        try:
+            await program.start()
+            app.state.program = program
+            app.state.gate = program.gate
+            app.state.oauth = program.oauth
+            yield
+        finally:
+            await program.close()
 
     app = FastAPI(
         title="Flatbed",

@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.api.support import Client, Isv, Staff, World
+from tests.candidates.factory import site
+from tests.qualifications.factory import qualify
+from tests.qualifications.stock import stock
 
 COMPANY = {"name": "Nordhessen Systemhaus GmbH", "country": "DE", "employees": 120}
 
@@ -15,7 +18,6 @@ class Estate:
     isv: Isv
     hunter: Staff
     ids: dict[str, str] = field(default_factory=dict)
-    cursors: dict[str, str] = field(default_factory=dict)
 
 
 async def settle(world: World, *, domain: str) -> Estate:
@@ -31,9 +33,14 @@ async def settle(world: World, *, domain: str) -> Estate:
     await lead.at(isv).made(f"/v1/campaigns/{campaign}/start")
     sourcing = {"kind": "sourcing", "staff_id": hunter.id, "campaign_id": campaign}
     ids["asg"] = (await lead.at(isv).made("/v1/assignments", sourcing))["id"]
-    await _candidate(hunter.client, lead.at(isv), ids, domain)
-    excluded = {"domain": f"kept-{domain}"}
-    ids["excl"] = (await isv.client.made("/v1/exclusions", excluded))["id"]
+    for number in ("one", "two"):
+        await _candidate(hunter.client, lead.at(isv), ids, f"{number}-{domain}")
+    for name in ("kept", "spared"):
+        excluded = {"domain": f"{name}-{domain}"}
+        ids["excl"] = (await isv.client.made("/v1/exclusions", excluded))["id"]
+    (ready,) = await stock(await site(world, isv=isv))
+    ids["qual"] = (await qualify(ready)).id
+    ids["per"] = (await isv.client.read("/v1/statements/preview"))["period_id"]
     return estate
 
 
@@ -56,7 +63,9 @@ async def _campaign(client: Client, ids: dict[str, str]) -> str:
     )
     ids["off"], ids["prog"] = offering["id"], offering["programmes"][0]["id"]
     profile = {"offering_id": ids["off"], "name": "Systemhaus", **PROFILE}
-    ids["ipp"] = (await client.made("/v1/profiles", profile))["id"]
+    for _ in range(2):
+        ids["ipp"] = (await client.made("/v1/profiles", profile))["id"]
+    await client.made(f"/v1/profiles/{ids['ipp']}/versions", PROFILE)
     campaign = {
         "name": "Autumn",
         "offering_id": ids["off"],
@@ -91,7 +100,8 @@ async def _candidate(hunter: Client, lead: Client, ids: dict[str, str], domain: 
     ids["cand"] = found["id"]
     path = f"/v1/candidates/{ids['cand']}"
     contact = {"name": "Dr. Erika Brandt", "job_title": "CEO", "c_level": True}
-    ids["cont"] = (await hunter.made(f"{path}/contacts", contact))["id"]
+    for _ in range(2):
+        ids["cont"] = (await hunter.made(f"{path}/contacts", contact))["id"]
     right = {"channel": "post", "country": "DE", "basis": "public-register", "source": "imprint"}
     await hunter.made(f"{path}/contacts/{ids['cont']}/channel-rights", right)
     fact = {
@@ -100,9 +110,11 @@ async def _candidate(hunter: Client, lead: Client, ids: dict[str, str], domain: 
         "provenance": "tenant",
         "observed_on": (await hunter.read(path))["created_at"][:10],
     }
-    ids["fact"] = (await hunter.made(f"{path}/facts", fact))["id"]
+    for _ in range(2):
+        ids["fact"] = (await hunter.made(f"{path}/facts", fact))["id"]
     judgement = {"criterion": "focus", "value": 700, "reason": "annual report"}
-    await hunter.made(f"{path}/judgements", judgement)
+    for _ in range(2):
+        await hunter.made(f"{path}/judgements", judgement)
     touch = {
         "side": "agency",
         "class": "push",
@@ -111,11 +123,14 @@ async def _candidate(hunter: Client, lead: Client, ids: dict[str, str], domain: 
         "occurred_at": (await hunter.read(path))["created_at"],
         "text": "What would a second income stream have to bring?",
     }
-    ids["touch"] = (await hunter.made(f"{path}/touchpoints", touch))["id"]
+    for _ in range(2):
+        ids["touch"] = (await hunter.made(f"{path}/touchpoints", touch))["id"]
     evidence = {"kind": "outreach_delivered", "touchpoint_id": ids["touch"], "fact_ids": []}
-    ids["evid"] = (await hunter.made(f"{path}/evidence", evidence))["id"]
+    for _ in range(2):
+        ids["evid"] = (await hunter.made(f"{path}/evidence", evidence))["id"]
     objection = {"channel": "phone", "source": "said so on the phone"}
-    ids["obj"] = (await hunter.made(f"{path}/objections", objection))["id"]
+    for _ in range(2):
+        ids["obj"] = (await hunter.made(f"{path}/objections", objection))["id"]
     plan = {"fields": [{"name": "start_date", "value": "2027-03-01", "author": "hunter"}]}
     await hunter.made(f"{path}/plan", plan)
     assignments = await lead.read("/v1/assignments", params={"live": True})

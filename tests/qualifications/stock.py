@@ -47,9 +47,7 @@ async def stock(site: Site, number: int = 1, *, group_id: UUID | None = None) ->
             for step in one.rows():
                 session.add_all(step)
                 await session.flush()
-    async with world.program.database.agency(
-        realm_id=realm, caller=CALLER, clock=clock
-    ) as agency:
+    async with world.program.database.agency(realm_id=realm, caller=CALLER, clock=clock) as agency:
         agency.add_all([one.company(group_id) for one in made])
         await agency.flush()
         agency.add_all([row for one in made for row in one.of_the_agency()])

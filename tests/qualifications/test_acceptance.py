@@ -1,7 +1,8 @@
 """Acceptance by the ISV, by silence, and the reminders before."""
 
-import pytest
 from datetime import timedelta
+
+import pytest
 
 from flatbed.app.qualifications import acceptance
 from flatbed.app.qualifications.errors import QualificationStateError
@@ -64,16 +65,16 @@ class TestAccept:
         assert (await one.site.lead.post(path)).status_code == 403
         other = await world.isv()
         foreign = await other.client.post(path)
-        missing = await other.client.post("/v1/qualifications/qual_01000000000000000000000000/acceptance")
+        missing = await other.client.post(
+            "/v1/qualifications/qual_01000000000000000000000000/acceptance"
+        )
         assert foreign.status_code == missing.status_code == 404
         assert foreign.json()["detail"] == missing.json()["detail"]
         assert (await one.read())["status"] == "pending"
 
 
 class TestSilence:
-    async def test_silence_accepts_at_the_end_of_the_tenth_business_day(
-        self, world: World
-    ) -> None:
+    async def test_silence_accepts_at_the_end_of_the_tenth_business_day(self, world: World) -> None:
         """Silence accepts."""
         one = await qualified(world)
         term = instant((await one.read())["accept_by"])

@@ -26,15 +26,14 @@ from tests.qualifications.factory import (
 from tests.qualifications.stock import stock
 
 TABLES = """
-SELECT c.relname, (xpath('/row/n/text()', query_to_xml(
-    format('SELECT count(*) AS n FROM %I', c.relname), true, true, '')))[1]::text
-FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
+SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
 """
 
 
-async def counted(connection: Plain) -> dict[str, str]:
+async def counted(connection: Plain) -> dict[str, int]:
     """The rows of every table; the superuser sees all of them."""
-    return {name: number for name, number in await connection.fetch(TABLES)}
+    names = [row["relname"] for row in await connection.fetch(TABLES)]
+    return {name: await connection.fetchval(f"SELECT count(*) FROM {name}") for name in names}
 
 
 async def usage(site: Site) -> list[dict[str, Any]]:
@@ -60,7 +59,7 @@ class TestSubmit:
         assert answer.headers["etag"] == '"1"'
         assert (made["status"], made["generation"]) == ("pending", 1)
         (entry,) = await usage(worked.site)
-        assert (entry["id"], entry["state"]) == (made["entry_id"], "pending")
+        assert (entry["entry_id"], entry["state"]) == (made["entry_id"], "pending")
         assert (await worked.read())["stage"] == "qualified"
         (candidate,) = await worked.site.rows(Candidate, Candidate.id == worked.uuid)
         assert candidate.entry_id == decode("use", made["entry_id"])
@@ -160,9 +159,7 @@ class TestSubmit:
 
 
 class TestDossier:
-    async def test_anybody_can_hash_it_again_and_finds_the_ledgers_hash(
-        self, world: World
-    ) -> None:
+    async def test_anybody_can_hash_it_again_and_finds_the_ledgers_hash(self, world: World) -> None:
         """A frozen evidence dossier and its hash."""
         one = await qualified(world)
         made = await one.read()
@@ -224,7 +221,7 @@ class TestCaps:
 
         assert (answer.status_code, answer.json()["code"]) == (409, "cap-reached")
         assert await counted(admin_connection) == before
-        assert int(before["usage_entry"]) > 0
+        assert before["usage_entry"] > 0
         now = await place.rows(Candidate, Candidate.id == second.uuid)
         assert (now[0].version, now[0].stage) == (stored[0].version, "business_planning")
 

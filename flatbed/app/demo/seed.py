@@ -246,6 +246,9 @@ async def _together(work: Sequence[Coroutine[Any, Any, None]]) -> None:
                 group.create_task(in_turn(one))
     except* DemoError as failed:
         raise failed.exceptions[0] from None
+    finally:
+        for one in work:
+            one.close()  # what had no turn yet
 
 
 def isv_of(cast: Cast, organization: str) -> Isv:

@@ -140,7 +140,7 @@ async def _dispute(
         "evidence": [{"kind": "document", "description": "The call list of that week."}],
     }
     disputed = await parties.isv.client.post(f"{path}/disputes", body)
-    _expect(disputed, status="disputed")
+    _expect(disputed, status="open")
     teller.beat(DISPUTED_ON, "the ISV [yellow]disputes B[/yellow] by qualified.hands_off")
 
     await cast.until(calendar.day(ANSWERED_ON))

@@ -3,6 +3,8 @@
 from typing import Protocol
 from uuid import UUID
 
+from sqlalchemy.exc import IntegrityError
+
 from flatbed.app.hunting import repository
 from flatbed.app.hunting.errors import (
     AlreadyAssignedError,
@@ -105,7 +107,11 @@ async def assign(
     session.add(row)
     detail = {"kind": kind, "staff_id": encode("staff", staff_id)}
     record(session, "assignment.created", "asg", row.id, detail)
-    await session.flush()
+    try:
+        await session.flush()
+    except IntegrityError:
+        # Another transaction assigned since we looked; this one is lost.
+        raise AlreadyAssignedError from None
     return row
 
 

@@ -1,11 +1,13 @@
 """One spelling of a company's domain: the registrable part, in lower-case A-labels."""
 
+import re
 from functools import cache
 from urllib.parse import urlsplit
 
+import idna
 from publicsuffixlist import PublicSuffixList
 
-LONGEST = 253
+_PATH = re.compile("[/?#]")
 
 
 class NoDomainError(ValueError):
@@ -27,11 +29,12 @@ def registrable(text: str) -> str:
     """
     host = _host(text.strip())
     try:
-        name = host.encode("idna").decode().lower()
+        # The standard library knows IDNA 2003 only, in which straße.de is strasse.de.
+        name = idna.encode(host, uts46=True).decode()
     except UnicodeError:
         raise NoDomainError from None
     found: str | None = _suffixes().privatesuffix(name)
-    if found is None or len(name) > LONGEST or not _labels(name):
+    if found is None or name.rpartition(".")[2].isdigit():
         raise NoDomainError
     return found
 
@@ -42,13 +45,5 @@ def _host(text: str) -> str:
             return (urlsplit(text).hostname or "").rstrip(".")
         except ValueError:
             raise NoDomainError from None
-    bare = text.rpartition("@")[2].partition("/")[0]
+    bare = _PATH.split(text, maxsplit=1)[0].rpartition("@")[2]
     return bare.partition(":")[0].rstrip(".")
-
-
-def _labels(name: str) -> bool:
-    labels = name.split(".")
-    letters = all(
-        label and label.replace("-", "").isalnum() and label.isascii() for label in labels
-    )
-    return letters and not labels[-1].isdigit()

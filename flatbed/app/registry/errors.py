@@ -12,6 +12,15 @@ class DomainTakenError(Problem):
     advice = "Look the company up by its domain."
 
 
+class GroupKeptError(Problem):
+    """A company stays in the group that it may have been billed with."""
+
+    status = 409
+    code = "group-kept"
+    title = "The company cannot leave its group"
+    advice = "Merge the groups if they are one; a company is never billed a second time alone."
+
+
 class GroupMergeError(Problem):
     """A group cannot be merged into itself, directly or round a circle."""
 

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import literal, select
+from sqlalchemy import func, inspect, literal, select
+from sqlalchemy.dialects.postgresql import insert
 
 from flatbed.app.registry.models import Company, CompanyGroup, CompanyLink
+from flatbed.tenants.kit.canonical import digest
 from flatbed.tenants.kit.cursors import Window
-from flatbed.tenants.kit.database.session import AgencyReadSession
+from flatbed.tenants.kit.database.session import AgencyReadSession, AgencySession
 
 
 async def find(
@@ -43,14 +45,41 @@ async def page(
     return (await session.scalars(statement)).all()
 
 
-async def find_group(
-    session: AgencyReadSession, group_id: UUID, *, lock: bool = False
-) -> CompanyGroup | None:
-    """The group, locked if asked."""
-    statement = select(CompanyGroup).where(
-        CompanyGroup.realm_id == session.realm_id, CompanyGroup.id == group_id
+async def enter(session: AgencySession, company: Company) -> tuple[Company, bool]:
+    """The registry's company of this domain, and whether it is the given one, entered now.
+
+    Waits for another transaction that enters the domain at this moment.
+    """
+    columns = inspect(Company).column_attrs
+    given = {one.columns[0].name: getattr(company, one.key) for one in columns}
+    given["version"] = 1
+    entered = await session.scalar(
+        insert(Company)
+        .values(given)
+        .on_conflict_do_nothing(index_elements=["realm_id", "domain"])
+        .returning(Company)
     )
-    return await session.scalar(statement.with_for_update(key_share=True) if lock else statement)
+    if entered is not None:
+        return entered, True
+    known = select(Company).where(
+        Company.realm_id == session.realm_id, Company.domain == company.domain
+    )
+    return (await session.scalars(known)).one(), False
+
+
+async def turn_to_merge(session: AgencySession) -> None:
+    """Wait until no other transaction merges groups of the realm."""
+    number = int(digest(["company-group-merge", session.realm_id])[:15], 16)
+    await session.execute(select(func.pg_advisory_xact_lock(number)))
+
+
+async def find_group(session: AgencyReadSession, group_id: UUID) -> CompanyGroup | None:
+    """The group."""
+    return await session.scalar(
+        select(CompanyGroup).where(
+            CompanyGroup.realm_id == session.realm_id, CompanyGroup.id == group_id
+        )
+    )
 
 
 async def groups(session: AgencyReadSession, window: Window) -> Sequence[CompanyGroup]:
@@ -81,7 +110,7 @@ async def root_of(session: AgencyReadSession, group_id: UUID) -> UUID:
 
 async def merged_with(session: AgencyReadSession, root_id: UUID) -> Sequence[UUID]:
     """Every group that was merged into this one, through whatever steps, itself included."""
-    down = select(literal(root_id).label("id")).cte("down", recursive=True)
+    down = select(literal(root_id, Uuid()).label("id")).cte("down", recursive=True)
     down = down.union(
         select(CompanyGroup.id).where(
             CompanyGroup.realm_id == session.realm_id, CompanyGroup.merged_into_id == down.c.id

@@ -16,6 +16,7 @@ from flatbed.tenants.kit.schemas import (
     MoneyMinor,
     Name,
     Output,
+    unset,
 )
 
 
@@ -52,15 +53,15 @@ class CompanyCreate(Input):
 class CompanyUpdate(Input):
     """What may change; a member that is left out stays."""
 
-    name: Name | None = None
+    name: Name = Field(default_factory=unset)
     country: CountryCode | None = None
     industry: Name | None = None
     employees: Employees | None = None
     revenue: MoneyMinor | None = None
-    attributes: Metadata | None = None
+    attributes: Metadata = Field(default_factory=unset)
     group_id: CompanyGroupId | None = None
     external_ref: ExternalRef | None = None
-    metadata: Metadata | None = None
+    metadata: Metadata = Field(default_factory=unset)
 
 
 class CompanyRead(Output):

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 
 from flatbed.app.registry import repository
-from flatbed.app.registry.errors import DomainTakenError, GroupMergeError
+from flatbed.app.registry.errors import DomainTakenError, GroupKeptError, GroupMergeError
 from flatbed.app.registry.models import Company, CompanyGroup, CompanyLink, RegistryFact
 from flatbed.app.registry.schemas import (
     CompanyCreate,
@@ -24,6 +24,7 @@ from flatbed.tenants.kit.database.session import AgencyReadSession, AgencySessio
 from flatbed.tenants.kit.http import match
 from flatbed.tenants.kit.ids import uuid7
 from flatbed.tenants.kit.problems import InvalidError, NotFoundError
+from flatbed.tenants.organizations.service import apply
 
 
 async def create(session: AgencySession, body: CompanyCreate) -> tuple[CompanyRead, int]:
@@ -84,6 +85,7 @@ async def update(
         NotFoundError: none of this id in the realm.
         PreconditionFailedError: another version is stored.
         InvalidError: there is no such group.
+        GroupKeptError: the company would leave its group.
     """
     company = await repository.find(session, company_id, lock=True)
     if company is None:
@@ -91,14 +93,9 @@ async def update(
     match(company.version, version)
     await _check_group(session, body.group_id)
     changed = body.model_fields_set
-    for field in changed - {"metadata", "attributes", "name"}:
-        setattr(company, field, getattr(body, field))
-    if body.name is not None:
-        company.name = body.name
-    if body.attributes is not None:
-        company.attributes = body.attributes
-    if body.metadata is not None:
-        company.metadata_ = body.metadata
+    if "group_id" in changed:
+        await _check_stays(session, company, body.group_id)
+    apply(company, body.model_dump(exclude_unset=True))
     company.updated_at = session.now()
     record(session, "company.updated", "co", company.id, {"fields": sorted(changed)})
     await session.flush()
@@ -141,15 +138,12 @@ async def merge(session: AgencySession, group_id: UUID, into: UUID) -> CompanyGr
         InvalidError: no such group to go on.
         GroupMergeError: they are one already.
     """
-    # In one order, so that two merges of the same pair wait for each other instead of locking up.
-    locked = {
-        id_: await repository.find_group(session, id_, lock=True)
-        for id_ in sorted({group_id, into})
-    }
-    group = locked[group_id]
+    # One merge at a time: two that share no group can close a circle over older merges.
+    await repository.turn_to_merge(session)
+    group = await repository.find_group(session, group_id)
     if group is None:
         raise NotFoundError
-    if locked[into] is None:
+    if await repository.find_group(session, into) is None:
         raise InvalidError.at("/into", "reference-not-found", "No such group.")
     if group.merged_into_id is not None or await repository.root_of(session, into) == group_id:
         raise GroupMergeError
@@ -190,10 +184,11 @@ async def link(
     """
     company = await repository.by_domain(session, domain)
     if company is None:
+        # Tenants that meet a new company at once must not learn of each other by a refusal.
         body = CompanyCreate(name=name, domain=domain, country=country)
-        company = _company(session, body)
-        session.add(company)
-        record(session, "company.created", "co", company.id)
+        company, is_new = await repository.enter(session, _company(session, body))
+        if is_new:
+            record(session, "company.created", "co", company.id)
     session.add(
         CompanyLink(
             realm_id=session.realm_id,
@@ -242,6 +237,18 @@ async def publish_fact(
     session.add(row)
     record(session, "registry_fact.created", "co", company_id)
     await session.flush()
+
+
+async def _check_stays(
+    session: AgencyReadSession, company: Company, group_id: UUID | None
+) -> None:
+    """Refuse a change of group: alone, the company would be billed a second time."""
+    if company.group_id is None:
+        return
+    if group_id is None or await repository.root_of(
+        session, company.group_id
+    ) != await repository.root_of(session, group_id):
+        raise GroupKeptError
 
 
 async def _check_group(session: AgencyReadSession, group_id: UUID | None) -> None:

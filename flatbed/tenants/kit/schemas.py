@@ -97,6 +97,14 @@ MoneyMinor = Annotated[
 ]
 
 
+def unset() -> Any:  # noqa: ANN401 - stands in for a value of any type, and is never read
+    """The default of a member that may be left out and may not be null.
+
+    Whether it was sent stands in ``model_fields_set``; null itself fails the member's type.
+    """
+    return None
+
+
 class Input(BaseModel):
     """A request body: unknown members are refused, so that a typing error is not lost."""
 

@@ -53,7 +53,9 @@ class TestUpdateCandidate:
     @pytest.mark.parametrize(
         "body", [{"metadata": None}, {"stage": "qualified"}, {"core_argument": " "}, {"nurture": 1}]
     )
-    async def test_what_cannot_be_stored_is_refused(self, world: World, body: dict[str, Any]) -> None:
+    async def test_what_cannot_be_stored_is_refused(
+        self, world: World, body: dict[str, Any]
+    ) -> None:
         worked = await (await site(world)).found()
         assert (await worked.patch(**body)).status_code == 422
 

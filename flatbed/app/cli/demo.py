@@ -1,0 +1,170 @@
+"""``flatbed demo``: a realm seeded and one campaign played, over HTTP with real tokens."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from flatbed.app.cli.output import FOUND, answer, console, errors, told
+from flatbed.app.demo import record, run, tables
+from flatbed.app.demo.cast import Cast
+from flatbed.app.demo.client import JSON, DemoError
+from flatbed.app.demo.processes import Processes, free_port
+from flatbed.app.demo.teller import Teller
+from flatbed.app.home import settled
+from flatbed.app.permissions import PERMISSIONS
+from flatbed.tenants.access.principal import Role
+from flatbed.tenants.kit.settings import KernelSettings
+
+app = typer.Typer(no_args_is_help=True, help="A seeded sandbox and one campaign, over HTTP.")
+
+EXIT = "DEMO_EXIT"
+INTERRUPTED = 130
+WATCH_SECONDS = 1
+
+AsJson = Annotated[bool, typer.Option("--json", help="Tell on stderr, print one JSON document.")]
+
+
+@app.command("run")
+def run_(
+    port: Annotated[
+        int | None, typer.Option(help="Port of the server; 8080 or a free one unless told.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Start a server, seed a fresh sandbox realm, play one campaign, and go on serving.
+
+    With DEMO_EXIT=1 it ends when the campaign is played.
+    """
+    teller = _teller(as_json=as_json)
+    with _failing(), told():
+        chosen = free_port(port)
+        with settled(KernelSettings()) as settings, Processes(settings, chosen) as processes:
+            asyncio.run(_all(settings, processes, teller, as_json=as_json))
+
+
+@app.command()
+def seed(
+    base_url: Annotated[str | None, typer.Option(help="The server.")] = None,
+    realm: Annotated[str | None, typer.Option(help="The realm's id.")] = None,
+    client_id: Annotated[str | None, typer.Option(help="The realm's first client.")] = None,
+    client_secret: Annotated[
+        str | None, typer.Option(envvar="FLATBED_DEMO_CLIENT_SECRET", help="Its secret.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Seed an empty sandbox realm of a running server (see `flatbed realm create`)."""
+    teller = _teller(as_json=as_json)
+    with _failing(), told():
+        if base_url is None or realm is None or client_id is None or client_secret is None:
+            raise DemoError(
+                "name --base-url, and of an empty sandbox --realm, --client-id and --client-secret"
+            )
+        found = asyncio.run(_seed(teller, base_url.rstrip("/"), realm, client_id, client_secret))
+    _summary(found, as_json=as_json)
+
+
+@app.command()
+def play(
+    base_url: Annotated[str | None, typer.Option(help="The server, if it has moved.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Play the campaign in the realm that var/demo.json names; each time with a new campaign."""
+    teller = _teller(as_json=as_json)
+    with _failing(), told():
+        found = asyncio.run(_play(teller, base_url))
+    _summary(found, as_json=as_json)
+
+
+async def _all(
+    settings: KernelSettings, processes: Processes, teller: Teller, *, as_json: bool
+) -> None:
+    url = processes.base_url
+    with teller.part("start"):
+        await processes.ready()
+        teller.say(f"server {url}, reference {url}/docs, logs {settings.data_dir}/demo-*.log")
+    async with run.client_of(url) as http:
+        cast = await run.fresh_realm(settings, http)
+        teller.say(f"sandbox realm {cast.realm}")
+        found = await run.seed_realm(cast, teller, settings.data_dir, url)
+        found = await run.play_story(cast, teller, settings.data_dir, url, found)
+    tables.seconds(teller)
+    teller.say(f"clients and their secrets: {settings.data_dir / record.FILE}")
+    if as_json:
+        _summary(found, as_json=True)
+    if os.environ.get(EXIT) == "1":
+        return
+    teller.say(f"[bold]Flatbed goes on serving {url} until Ctrl-C.[/bold]")
+    await _serving(processes)
+
+
+async def _serving(processes: Processes) -> None:
+    """Until somebody stops us; from here on that is no failure."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    while not stop.is_set():
+        processes.check()
+        try:
+            await asyncio.wait_for(stop.wait(), WATCH_SECONDS)
+        except TimeoutError:
+            continue
+
+
+async def _seed(teller: Teller, base_url: str, realm: str, client_id: str, secret: str) -> JSON:
+    async with run.client_of(base_url) as http:
+        scopes = tuple(sorted(PERMISSIONS.scopes_of(Role.AGENCY_CLIENT)))
+        admin = run.administration(http, client_id, secret, scopes)
+        cast = Cast(http, realm, admin)
+        return await run.seed_realm(cast, teller, KernelSettings().data_dir, base_url)
+
+
+async def _play(teller: Teller, base_url: str | None) -> JSON:
+    folder = KernelSettings().data_dir
+    found = record.read(folder)
+    url = (base_url or found["base_url"]).rstrip("/")
+    found["base_url"] = url
+    async with run.client_of(url) as http:
+        cast = record.reopened(http, found)
+        return await run.play_story(cast, teller, folder, url, found)
+
+
+def _teller(*, as_json: bool) -> Teller:
+    return Teller(errors if as_json else console)
+
+
+def _summary(found: JSON, *, as_json: bool) -> None:
+    """What was made, without a secret."""
+    if as_json:
+        kept = {name: found[name] for name in ("base_url", "realm", "objects")}
+        answer(kept, as_json=True)
+        sys.stdout.flush()
+
+
+@contextmanager
+def _failing() -> Iterator[None]:
+    """A demo that goes wrong says so in words and ends with code 1; a stopped one with 130."""
+    before = signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        yield
+    except DemoError as error:
+        errors.print(f"The demo failed: {error}", style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(FOUND) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
+    signal.raise_signal(signal.SIGINT)
