@@ -13,4 +13,7 @@ ENTRANCES: Final[dict[str, str]] = {
     "flatbed/app/candidates/pipeline/cards.py": (
         "the candidate's card in the agency's queue changes with the candidate"
     ),
+    "flatbed/app/qualifications/cards.py": (
+        "the card of a dispute or a review in the agency's list changes with it"
+    ),
 }

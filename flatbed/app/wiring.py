@@ -49,7 +49,9 @@ class Program:
     gate: Gate
     database_url: str = field(repr=False)
     jobs: Mapping[str, JobHandler]
-    deadlines: DeadlineHandlers = field(default_factory=lambda: {**nurture.DEADLINES, **qualifications.DEADLINES})
+    deadlines: DeadlineHandlers = field(
+        default_factory=lambda: {**nurture.DEADLINES, **qualifications.DEADLINES}
+    )
     targets: Targets = field(default_factory=CandidateTargets)
     worked_candidates: WorkedCandidates = field(default_factory=FurthestCandidates)
     late_pushes: LatePushes = field(default_factory=ReviewsOfLatePushes)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import func, inspect, literal, select
+from sqlalchemy import Uuid, func, inspect, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from flatbed.app.registry.models import Company, CompanyGroup, CompanyLink

@@ -27,9 +27,7 @@ class OperationPlane(StrEnum):
 
 
 class HunterBinding(StrEnum):
-    """What a hunter must hold: the candidate of the path, the campaign of the path, or nothing
-    but himself (his own queue).
-    """
+    """What binds a hunter: the path's candidate, the path's campaign, or himself alone."""
 
     CANDIDATE = "candidate"
     CAMPAIGN = "campaign"

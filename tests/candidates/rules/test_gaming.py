@@ -7,6 +7,7 @@ attack then meets the whole billable definition, and that he does not with the r
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -44,7 +45,7 @@ def pushes(*days: float) -> list[Touch]:
     return [touch(100 + n, day(at), "push") for n, at in enumerate(days)]
 
 
-def yes(**changes: object) -> Touch:
+def yes(**changes: Any) -> Touch:
     """Return the message that carries the decision: pressed out of him, an answer."""
     return replace(touch(28, day(28), "P1"), **changes)
 
@@ -92,8 +93,8 @@ class TestAttacks:
         """An answer of ours that contains an unrequested ask is a push."""
         moves = [touch(200 + n, day(29 + 2 * n), "P2") for n in range(4)]
         asks = [
-            touch(300 + n, at + timedelta(hours=2), "answer", unrequested_ask=True)
-            for n, at in enumerate(t.occurred_at for t in moves)
+            touch(300 + n, day(29 + n) + timedelta(hours=2), "answer", unrequested_ask=True)
+            for n in range(7)
         ]
         attack = [*pushes(0), yes(proposed=TouchClass.P3), *moves, *asks]
         assert fails(attack) == {C.QUALIFIED_MSI, C.QUALIFIED_HANDS_OFF}
@@ -147,9 +148,7 @@ class TestProvenance:
 
         Attested partner touches count half in MSI, our own always fully.
         """
-        told = [
-            touch(200 + n, day(29 + n), "P3", provenance=Provenance.ATTESTED) for n in range(6)
-        ]
+        told = [touch(200 + n, day(29 + n), "P3", provenance=Provenance.ATTESTED) for n in range(6)]
         attack = [*pushes(*range(0, 28, 3)), yes(provenance=Provenance.ATTESTED), *told]
         assert fails(attack) >= PROVEN
 
@@ -160,7 +159,7 @@ class TestProvenance:
 
     def test_he_reads_his_own_class_up_by_a_lowering(self) -> None:
         """Anybody may lower a class, nobody but an auditor raise it."""
-        quiet = self_driven(touches=tuple([*pushes(0), yes()]))
+        quiet = self_driven(touches=(*pushes(0), yes()))
         for number, at in ((29, 29), (31, 31), (33, 33)):
             said = touch(number, day(at), "P1")
             raised = rules.Verdict("lowering", TouchClass.P3, None, day(34))
@@ -193,13 +192,11 @@ class TestSilence:
     def test_letting_go_lets_an_unconvinced_partner_fall(self) -> None:
         """κ makes silence cost: without it the share never falls."""
         alone = self_driven(touches=(touch(1, day(1), "P3", contact_id=CEO),))
-        msi = C.DECISION_MSI
 
-        def missed(days: float, rubric: object = RUBRIC) -> bool:
-            assert isinstance(rubric, type(RUBRIC))
-            return msi in failing(Stage.DECISION_IN_PRINCIPLE, alone, day(days), rubric)
+        def missed(days: float, kappa: float) -> bool:
+            rubric = replace(RUBRIC, initiative=InitiativeNumbers(kappa=kappa))
+            gate = failing(Stage.DECISION_IN_PRINCIPLE, alone, day(days), rubric)
+            return C.DECISION_MSI in gate
 
-        assert not missed(1)
-        assert missed(40)
-        almost = replace(RUBRIC, initiative=InitiativeNumbers(kappa=1e-12))
-        assert not missed(40, almost)
+        assert (missed(1, kappa=1), missed(40, kappa=1)) == (False, True)
+        assert not missed(40, kappa=1e-12)
