@@ -36,6 +36,7 @@ class TestCorrections:
             """,
             table,
         )
+        assert may is not None
         assert dict(may) == {"append": True, "change": False, "remove": False}
 
     def test_no_operation_changes_or_removes_a_record(self) -> None:

@@ -35,9 +35,14 @@ PLAN = {
 }
 
 
-async def stock(site: Site, number: int = 1, *, group_id: UUID | None = None) -> list[Worked]:
-    """Ready candidates of the site's hunter; those with a ``group_id`` are one company group."""
-    made = [_Ready(site) for _ in range(number)]
+async def stock(
+    site: Site, number: int = 1, *, group_id: UUID | None = None, provenance: str = "system"
+) -> list[Worked]:
+    """Ready candidates of the site's hunter; those with a ``group_id`` are one company group.
+
+    ``provenance`` is that of the partner's touches.
+    """
+    made = [_Ready(site, provenance) for _ in range(number)]
     world, clock = site.world, Clock().at(site.now())
     realm, tenant = world.realm_id, site.isv.tenant_id
     async with world.program.database.tenant(
@@ -57,8 +62,9 @@ async def stock(site: Site, number: int = 1, *, group_id: UUID | None = None) ->
 class _Ready:
     """One of them: a partner who moved by himself for a month, and was left alone at its end."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, provenance: str) -> None:
         self.site = site
+        self.provenance = provenance
         self.now = site.now()
         self.id, self.company_id, self.registry_id = uuid7(), uuid7(), uuid7()
         self.chief, self.decision, self.numbers = uuid7(), uuid7(), uuid7()
@@ -222,7 +228,7 @@ class _Ready:
             occurred_at=self.ago(days),
             recorded_at=self.ago(days),
             text="Words.",
-            provenance="system" if side == "partner" else "attested",
+            provenance=self.provenance if side == "partner" else "attested",
             unrequested_ask=False,
             recorded_by="client:test",
             client_id=CLIENT,

@@ -38,6 +38,15 @@ class TestAccept:
         await one.accept()
         assert (await one.site.isv.client.read(one.site.path))["status"] == "filled"
 
+    async def test_cancelling_the_campaign_loses_no_metered_unit(self, world: World) -> None:
+        """Cancelling never loses a metered unit."""
+        one = await qualified(world)
+        await one.site.isv.client.made(f"{one.site.path}/cancel")
+        assert [line["state"] for line in await one.entries()] == ["pending"]
+        assert (await one.accept()).json()["status"] == "accepted"
+        campaign = await one.site.isv.client.read(one.site.path)
+        assert (campaign["accepted_count"], campaign["status"]) == (1, "cancelled")
+
     async def test_it_happens_once(self, world: World) -> None:
         one = await qualified(world)
         assert (await one.accept(key="a")).status_code == 200

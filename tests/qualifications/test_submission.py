@@ -3,8 +3,12 @@
 import asyncio
 import hashlib
 import json
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
+
+import pytest
 
 from flatbed.app.candidates.models import Candidate, Contact, Transition
 from flatbed.app.qualifications.models import Qualification
@@ -13,7 +17,7 @@ from flatbed.tenants.kit.database.kernel_tables import Deadline
 from flatbed.tenants.kit.database.urls import Plain
 from flatbed.tenants.kit.ids import decode
 from tests.api.support import World
-from tests.candidates.factory import Site, site
+from tests.candidates.factory import Site, Worked, site
 from tests.qualifications.factory import (
     CALENDAR,
     Qualified,
@@ -23,7 +27,7 @@ from tests.qualifications.factory import (
     ready,
     submit,
 )
-from tests.qualifications.stock import stock
+from tests.qualifications.stock import PLAN, stock
 
 TABLES = """
 SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
@@ -40,6 +44,52 @@ async def usage(site: Site) -> list[dict[str, Any]]:
     listed = await site.isv.client.read("/v1/usage", params={"limit": 200})
     lines: list[dict[str, Any]] = listed["data"]
     return lines
+
+
+async def failing(worked: Worked) -> set[str]:
+    """The criteria for which a submission is refused."""
+    answer = await submit(worked)
+    assert (answer.status_code, answer.json()["code"]) == (409, "gate-failed")
+    return {one["criterion"] for one in answer.json()["criteria"] if not one["passed"]}
+
+
+async def unfit(worked: Worked) -> None:
+    body = {"criterion": "reach", "value": 10, "reason": "Nobody.", "source_kind": "press"}
+    await worked.record("judgements", **body)
+
+
+async def replan(worked: Worked, *left_out: str, revenue: int = 60_000_000) -> None:
+    numbers = {**PLAN, "revenue_target": revenue}
+    fields = [
+        {"name": name, "value": value, "author": "hunter"}
+        for name, value in numbers.items()
+        if name not in left_out
+    ]
+    await worked.record("plan", fields=fields)
+
+
+async def object_to(worked: Worked) -> None:
+    await worked.record("objections", contact_id=worked.chief, source="He wrote so.")
+
+
+async def claim(worked: Worked) -> None:
+    company = (await worked.read())["company"]
+    await worked.site.isv.client.made("/v1/exclusions", {"domain": company["domain"]})
+
+
+async def reach_out(worked: Worked) -> None:
+    at = (worked.site.now() - timedelta(minutes=1)).isoformat()
+    await worked.push(channel="phone", occurred_at=at)
+
+
+BENDS: dict[str, Callable[[Worked], Awaitable[None]]] = {
+    "fit": unfit,
+    "revenue": partial(replan, revenue=40_000_000),
+    "plan": lambda worked: replan(worked, "investment"),
+    "objection": object_to,
+    "conflict": claim,
+    "outreach": reach_out,
+}
 
 
 class TestSubmit:
@@ -104,6 +154,44 @@ class TestSubmit:
         assert failing == {c["criterion"] for c in dry["criteria"] if not c["passed"]}
         assert not await usage(worked.site)
         assert (await worked.read())["stage"] == "business_planning"
+
+    async def test_what_was_only_attested_never_passes(self, world: World) -> None:
+        """The three proactive touches and the one in the hands-off window must be proven."""
+        (worked,) = await stock(await site(world), provenance="attested")
+        assert await failing(worked) == {
+            "qualified.proactive",
+            "qualified.committing",
+            "qualified.hands_off",
+        }
+
+    async def test_a_lead_who_looks_at_the_sources_makes_them_count(self, world: World) -> None:
+        (worked,) = await stock(await site(world), provenance="attested")
+        listed = await worked.site.isv.client.read(f"{worked.path}/touchpoints")
+        for row in listed["data"]:
+            if row["side"] == "partner":
+                body = {"class": row["class"], "source_seen": "The mails themselves."}
+                await worked.site.lead.made(f"/v1/touchpoints/{row['id']}/audit", body)
+        assert (await submit(worked)).status_code == 201
+
+    @pytest.mark.parametrize(
+        ("bend", "criterion"),
+        [
+            ("fit", "qualified.fit"),
+            ("revenue", "qualified.revenue_floor"),
+            ("plan", "qualified.plan"),
+            ("objection", "qualified.no_objection"),
+            ("conflict", "qualified.no_conflict"),
+            ("outreach", "qualified.lawful_outreach"),
+        ],
+    )
+    async def test_each_part_of_the_definition_is_asked_for(
+        self, world: World, bend: str, criterion: str
+    ) -> None:
+        """Fit, plan at or above the floor, lawful outreach, no open objection or conflict."""
+        (worked,) = await stock(await site(world))
+        await BENDS[bend](worked)
+        assert criterion in await failing(worked)
+        assert not await usage(worked.site)
 
     async def test_a_company_group_is_billed_once_per_programme(self, world: World) -> None:
         """Not billed before in (tenant, programme, company group)."""
