@@ -7,11 +7,23 @@ entrance is a place to review. An entry whose file enters nothing is itself a fi
 from typing import Final
 
 ENTRANCES: Final[dict[str, str]] = {
+    "flatbed/app/campaigns/orders/service.py": (
+        "an order freezes the price of a list that the agency keeps"
+    ),
+    "flatbed/app/hunting/service.py": (
+        "an assignment names an ISV's campaign or candidate and is the agency's row"
+    ),
     "flatbed/app/candidates/core/creation.py": (
         "a sourced company is tied to the agency's registry, and its hunter gets the assignment"
     ),
+    "flatbed/app/candidates/intelligence/publication.py": (
+        "a public fact is copied to the registry, the only kind that crosses tenants"
+    ),
     "flatbed/app/candidates/pipeline/cards.py": (
         "the candidate's card in the agency's queue changes with the candidate"
+    ),
+    "flatbed/app/candidates/pipeline/cases.py": (
+        "which companies are billed as one group is the agency's knowledge"
     ),
     "flatbed/app/qualifications/cards.py": (
         "the card of a dispute or a review in the agency's list changes with it"

@@ -127,6 +127,8 @@ class AgencyPlaneListed(Rule):
         "with the reason it must"
     )
 
+    DOORS: ClassVar[frozenset[str]] = frozenset({"agency_plane", "agency_plane_to_read"})
+
     def __init__(self, entrances: Mapping[str, str] = ENTRANCES) -> None:
         self.entrances = entrances
 
@@ -136,7 +138,7 @@ class AgencyPlaneListed(Rule):
         return source.within("flatbed") and not source.within(DATABASE) and not listed
 
     def check(self, source: SourceFile) -> Iterator[tuple[int, str]]:
-        """Yield each import and each call of the context manager."""
+        """Yield each import and each call of the context managers."""
         for line in self._mentions(source):
             yield line, "enters the agency plane"
 
@@ -152,9 +154,9 @@ class AgencyPlaneListed(Rule):
         for node in source.nodes:
             match node:
                 case ast.ImportFrom(names=aliases):
-                    if any(alias.name == "agency_plane" for alias in aliases):
+                    if any(alias.name in self.DOORS for alias in aliases):
                         yield node.lineno
-                case ast.Call(func=func) if _last_name(func) == "agency_plane":
+                case ast.Call(func=func) if _last_name(func) in self.DOORS:
                     yield node.lineno
 
 

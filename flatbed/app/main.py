@@ -10,6 +10,7 @@ from flatbed.app.routers import ROUTERS
 from flatbed.app.wiring import Program
 from flatbed.tenants.kit import http
 from flatbed.tenants.kit.asgi import RequestLayer
+from flatbed.tenants.kit.bodies import BodyLayer
 from flatbed.tenants.oauth import endpoints
 
 
@@ -48,5 +49,6 @@ def create_app(open_program: Callable[[], Program]) -> FastAPI:
     app.include_router(health.router)
     app.include_router(reference.router)
     openapi.install(app)
+    app.add_middleware(BodyLayer)
     app.add_middleware(RequestLayer)
     return app

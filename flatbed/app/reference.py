@@ -4,6 +4,7 @@ from html import escape
 from inspect import cleandoc
 from pathlib import Path
 
+from anyio import to_thread
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
@@ -41,7 +42,8 @@ PAGE = """<!doctype html>
 @router.get("/openapi.json")
 async def openapi(request: Request) -> Response:
     """The OpenAPI document of the running program."""
-    return JSONResponse(request.app.openapi())
+    # Made on the first request, in seconds: in a thread, so that others are answered meanwhile.
+    return JSONResponse(await to_thread.run_sync(request.app.openapi))
 
 
 @router.get("/docs")

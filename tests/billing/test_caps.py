@@ -30,7 +30,10 @@ class TestCaps:
     async def test_at_a_cap_the_answer_names_it_and_nothing_changes(
         self, world: World, isv: UUID, caps: Caps, cap: str, limit: int, used: int
     ) -> None:
-        """At a cap 409 `cap-reached` and nothing changed."""
+        """At a cap 409 `cap-reached` and nothing changed.
+
+        Caps are units and money, each in total and per month, all optional.
+        """
         campaign = uuid7()
         for _ in range(2):
             await world.meter(isv, campaign_ref=campaign, caps=caps)

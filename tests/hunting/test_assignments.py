@@ -54,7 +54,7 @@ class TestCreateAssignment:
         assert entry.detail == {"kind": "sourcing", "staff_id": hunter.id}
 
     async def test_a_candidate_is_handed_to_another_hunter(self, world: World) -> None:
-        """A hunter must never see a candidate that is not assigned to them"""
+        """A hunter must never "see a candidate that is not assigned to them"."""
         place = await site(world)
         worked = await place.found()
         heir = await world.staff("hunter", new=True)

@@ -35,7 +35,7 @@ class TestGetQueue:
     async def test_the_earliest_due_comes_first_over_all_isvs_and_the_undated_last(
         self, world: World
     ) -> None:
-        """works the queue across ISVs"""
+        """A hunter "works the queue across ISVs"."""
         one, two = await site(world), await site(world)
         await source(two, one.hunter_staff)
         late = (await one.found()).made

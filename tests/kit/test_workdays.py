@@ -58,6 +58,7 @@ class TestAddBusinessDays:
         days: int,
         end: tuple[int, ...],
     ) -> None:
+        """Ending at the end of the day in the tenant's zone."""
         result = add_business_days(berlin(*start), days, "DE", BERLIN)
         assert result == berlin(*end)
         assert result.tzinfo is UTC
@@ -72,6 +73,7 @@ class TestAddBusinessDays:
         assert add_business_days(late, 1, "DE", BERLIN) == berlin(2026, 3, 5)
 
     def test_only_nationwide_holidays_count(self) -> None:
+        """Business days are the tenant country's nationwide calendar."""
         corpus_christi = date(2026, 6, 4)
         assert is_business_day(corpus_christi, "DE")
         assert not is_business_day(corpus_christi, "AT")

@@ -80,6 +80,7 @@ class TestCreate:
     async def test_signals_write_is_never_given_to_a_staff_members_client(
         self, house: House, role: Role
     ) -> None:
+        """`signals:write` is never given to a staff member's client."""
         member = await house.member(role)
         owner = {"kind": "staff", "staff_id": member["id"]}
         allowed = sorted(PERMISSIONS.scopes_of(role) - {SIGNALS})

@@ -61,9 +61,8 @@ async def unfit(worked: Worked) -> None:
 async def replan(worked: Worked, *left_out: str, revenue: int = 60_000_000) -> None:
     numbers = {**PLAN, "revenue_target": revenue}
     fields = [
-        {"name": name, "value": value, "author": "hunter"}
+        {"name": name, "value": None if name in left_out else value, "author": "hunter"}
         for name, value in numbers.items()
-        if name not in left_out
     ]
     await worked.record("plan", fields=fields)
 
@@ -96,7 +95,10 @@ class TestSubmit:
     async def test_a_candidate_led_there_over_http_is_qualified_and_metered_at_once(
         self, world: World
     ) -> None:
-        """Qualifying is ONE transaction: gates, evidence snapshot and hash, usage, audit, event."""
+        """Qualifying is ONE transaction: gates, evidence snapshot and hash, usage, audit, event.
+
+        The billable birth. Is stored with the transition.
+        """
         (worked,) = await ready(await site(world))
         dry = await worked.gates("qualified")
         assert dry["passed"], dry
@@ -337,7 +339,7 @@ class TestLeavingQualified:
     """Leaving `qualified` by a backward move or an exit, unvoided, keeps the entry."""
 
     async def test_coming_back_meters_nothing(self, world: World) -> None:
-        """Coming back meters nothing."""
+        """Coming back meters nothing. Nothing is billed twice."""
         one = await qualified(world)
         await one.worked.moved("business_planning", reason="The plan changes.")
         assert [line["state"] for line in await usage(one.site)] == ["pending"]

@@ -204,7 +204,7 @@ class TestUpdateCompany:
     async def test_a_company_does_not_leave_the_group_it_may_have_been_billed_with(
         self, world: World
     ) -> None:
-        """not billed before in (tenant, programme, company group)"""
+        """A unit is "not billed before in (tenant, programme, company group)"."""
         lead = await registrar(world)
         one, other = await group(lead), await group(lead)
         path = f"{COMPANIES}/{(await lead.made(COMPANIES, firm(group_id=one)))['id']}"

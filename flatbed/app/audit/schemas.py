@@ -4,15 +4,21 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue
 
 from flatbed.tenants.kit.cursors import Page
 from flatbed.tenants.kit.ids import annotations
-from flatbed.tenants.kit.schemas import Output
+from flatbed.tenants.kit.schemas import Output, storable
 
 AuditId = Annotated[UUID, *annotations("aud")]
-Action = Annotated[str, Field(max_length=100, examples=["campaign.ordered"])]
-ObjectId = Annotated[str, Field(max_length=100, description="The object's id, of any kind.")]
+Action = Annotated[
+    str, Field(max_length=100, examples=["campaign.ordered"]), AfterValidator(storable)
+]
+ObjectId = Annotated[
+    str,
+    Field(max_length=100, description="The object's id, of any kind."),
+    AfterValidator(storable),
+]
 
 
 class AuditEntryRead(Output):

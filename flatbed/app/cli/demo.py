@@ -12,14 +12,16 @@ from typing import Annotated
 import typer
 
 from flatbed.app.cli.output import FOUND, answer, console, errors, told
+from flatbed.app.cli.serving import serve_http, work_jobs
 from flatbed.app.demo import record, run, tables
 from flatbed.app.demo.cast import Cast
 from flatbed.app.demo.client import JSON, DemoError
-from flatbed.app.demo.processes import Processes, free_port
+from flatbed.app.demo.processes import HOST, Processes, free_port, url_of
 from flatbed.app.demo.teller import Teller
 from flatbed.app.home import settled
 from flatbed.app.permissions import PERMISSIONS
 from flatbed.tenants.access.principal import Role
+from flatbed.tenants.kit.logging import configure
 from flatbed.tenants.kit.settings import KernelSettings
 
 app = typer.Typer(no_args_is_help=True, help="A seeded sandbox and one campaign, over HTTP.")
@@ -46,8 +48,10 @@ def run_(
     teller = _teller(as_json=as_json)
     with _failing(), told():
         chosen = free_port(port)
-        with settled(KernelSettings()) as settings, Processes(settings, chosen) as processes:
-            asyncio.run(_all(settings, processes, teller, as_json=as_json))
+        with settled(KernelSettings()) as found:
+            settings = found.model_copy(update={"public_url": url_of(chosen)})
+            with _processes(settings, chosen) as processes:
+                asyncio.run(_all(settings, processes, teller, as_json=as_json))
 
 
 @app.command()
@@ -83,6 +87,19 @@ def play(
     with _failing(), told():
         found = asyncio.run(_play(teller, base_url))
     _summary(found, as_json=as_json)
+
+
+def _processes(settings: KernelSettings, port: int) -> Processes:
+    def serve() -> None:
+        configure()
+        serve_http(settings, HOST, port)
+
+    def worker() -> None:
+        configure()
+        work_jobs(settings)
+
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return Processes(url_of(port), settings.data_dir, {"serve": serve, "worker": worker})
 
 
 async def _all(

@@ -95,13 +95,13 @@ def mixed(number: int) -> list[Behaviour]:
 def script(behaviour: Behaviour, dice: random.Random) -> tuple[Beat, ...]:
     """The touches of one candidate, about ten of them."""
     start = dice.randint(0, 7)
-    match behaviour:
-        case Behaviour.SELF_DRIVEN:
-            beats = GOLDEN[: dice.choice((8, 10, 12, 13))]
-        case Behaviour.REACTIVE:
-            beats = _reactive(dice)
-        case Behaviour.PUSHED:
-            beats = _pushed(dice)
+    beats: tuple[Beat, ...]
+    if behaviour is Behaviour.SELF_DRIVEN:
+        beats = GOLDEN[: dice.choice((8, 10, 12, 13))]
+    elif behaviour is Behaviour.REACTIVE:
+        beats = _reactive(dice)
+    else:
+        beats = _pushed(dice)
     return tuple(replace(beat, day=beat.day + start) for beat in beats)
 
 

@@ -95,7 +95,7 @@ class Company:
 
 def domain_of(name: str) -> str:
     """The company's domain."""
-    plain = name.lower().translate(str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"}))
+    plain = name.lower().replace("ä", "ae").replace("ö", "oe").replace("ü", "ue")
     return "-".join(plain.split()) + ".example"
 
 

@@ -26,14 +26,11 @@ PLAN: Final = (
 
 _OURS: Final = {
     "push": (
-        "Your report names a growing base of customers under contract. Which of them ask you "
-        "about recovery before they ask about price?",
-        "The second site that you opened needs people. What would they do for the customers that "
-        "you already look after?",
+        "Your report names a growing base of customers. Which of them ask about recovery first?",
+        "The second site that you opened needs people. What would they do for your customers?",
     ),
     "answer": (
-        "You asked for the figures of a house like yours: they are in the sheet, with their "
-        "sources.",
+        "You asked for the figures of a house like yours: they are in the sheet.",
         "Here is what you asked for; the two open points are marked.",
     ),
 }

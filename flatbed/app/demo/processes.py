@@ -1,14 +1,17 @@
 """The server and the worker as processes of their own, which end with the demo."""
 
 import asyncio
+import ctypes
+import multiprocessing
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing.context import ForkProcess
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -16,7 +19,6 @@ from typing import Final, Self
 import httpx
 
 from flatbed.app.demo.client import DemoError
-from flatbed.tenants.kit.settings import KernelSettings
 
 HOST: Final = "127.0.0.1"
 PORT: Final = 8080
@@ -25,6 +27,7 @@ GRACE_SECONDS: Final = 15
 POLL_SECONDS: Final = 0.1
 TAIL_LINES: Final = 15
 OK: Final = 200
+PR_SET_PDEATHSIG: Final = 1
 
 
 def free_port(wanted: int | None) -> int:
@@ -40,26 +43,42 @@ def free_port(wanted: int | None) -> int:
     return PORT if _is_free(PORT) else _any_port()
 
 
+def url_of(port: int) -> str:
+    """Where a server on this port answers."""
+    return f"http://{HOST}:{port}"
+
+
 @dataclass
 class Processes:
-    """``flatbed serve`` and ``flatbed worker`` on one database."""
+    """Commands of ours that run beside the demo.
 
-    settings: KernelSettings
-    port: int
-    _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    Forked, so that nothing is loaded twice: enter it outside an event loop. Each is the leader of
+    a session of its own, and gets a SIGTERM when the demo ends, also when the demo is killed.
 
-    @property
-    def base_url(self) -> str:
-        """Where the server answers."""
-        return f"http://{HOST}:{self.port}"
+    Args:
+        base_url: where the server among them answers.
+        folder: where they write what they log.
+        commands: what each does, by name.
+    """
+
+    base_url: str
+    folder: Path
+    commands: Mapping[str, Callable[[], None]]
+    _running: dict[str, ForkProcess] = field(default_factory=dict)
 
     def log(self, command: str) -> Path:
         """Where a command writes what it logs."""
-        return self.settings.data_dir / f"demo-{command}-{self.port}.log"
+        port = self.base_url.rpartition(":")[2]
+        return self.folder / f"demo-{command}-{port}.log"
 
     def __enter__(self) -> Self:
-        self._start("serve", "--host", HOST, "--port", str(self.port))
-        self._start("worker")
+        context = multiprocessing.get_context("fork")
+        for name, command in self.commands.items():
+            child = context.Process(
+                target=_become, args=(os.getpid(), self.log(name), command), name=name
+            )
+            child.start()
+            self._running[name] = child
         return self
 
     def __exit__(
@@ -68,14 +87,13 @@ class Processes:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for process in self._running.values():
-            process.send_signal(signal.SIGTERM)
-        for process in self._running.values():
-            try:
-                process.wait(GRACE_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        for child in self._running.values():
+            child.terminate()
+        for child in self._running.values():
+            child.join(GRACE_SECONDS)
+            if child.is_alive():
+                child.kill()
+                child.join()
 
     async def ready(self) -> None:
         """Wait until the server takes requests.
@@ -94,48 +112,31 @@ class Processes:
         raise DemoError(f"the server is not ready after {READY_SECONDS} s; see {self.log('serve')}")
 
     def check(self) -> None:
-        """Make sure that both still run.
+        """Make sure that all still run.
 
         Raises:
             DemoError: one has ended; with the last lines that it logged.
         """
-        for command, process in self._running.items():
-            if process.poll() is not None:
+        for command, child in self._running.items():
+            if not child.is_alive():
                 lines = self.log(command).read_text(encoding="utf-8", errors="replace")
                 tail = "\n".join(lines.splitlines()[-TAIL_LINES:])
-                raise DemoError(f"flatbed {command} ended with {process.returncode}:\n{tail}")
+                raise DemoError(f"flatbed {command} ended with {child.exitcode}:\n{tail}")
 
-    def _start(self, command: str, *options: str) -> None:
-        own = "from flatbed.app.cli import main; main()"
-        wanted = [sys.executable, "-c", own, command, *options]
-        with self.log(command).open("wb") as log:
-            self._running[command] = subprocess.Popen(  # noqa: S603 - our own interpreter and code
-                [sys.executable, "-m", "flatbed.app.demo.child", str(os.getpid()), *wanted],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                # Ctrl-C is ours: we tell them in our own time.
-                start_new_session=True,
-                env={**os.environ, **self._environment()},
-            )
 
-    def _environment(self) -> dict[str, str]:
-        """The settings as the children read them; they need not settle them again."""
-        settings = self.settings
-        given = {
-            "FLATBED_DATA_DIR": str(settings.data_dir.resolve()),
-            "FLATBED_PUBLIC_URL": self.base_url,
-            "FLATBED_POOL_SIZE": str(settings.pool_size),
-        }
-        secret = {
-            "FLATBED_DATABASE_URL": settings.database_url,
-            "FLATBED_OWNER_DATABASE_URL": settings.owner_database_url,
-            "FLATBED_SECRET_KEY": settings.secret_key,
-        }
-        given |= {name: value.get_secret_value() for name, value in secret.items() if value}
-        if settings.anchor_file is not None:
-            given["FLATBED_ANCHOR_FILE"] = str(settings.anchor_file.resolve())
-        return given
+def _become(parent: int, log: Path, command: Callable[[], None]) -> None:
+    """In the child: leave the terminal, follow the parent into its end, and do the command."""
+    os.setsid()  # Ctrl-C is the demo's: it tells us in its own time
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        return  # it was gone before we asked
+    with log.open("wb") as stream:
+        for output in (1, 2):
+            os.dup2(stream.fileno(), output)
+    command()
 
 
 def _is_free(port: int) -> bool:

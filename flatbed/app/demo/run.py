@@ -64,9 +64,7 @@ async def seed_realm(
     return found
 
 
-async def play_story(
-    cast: Cast, teller: Teller, folder: Path, base_url: str, found: JSON
-) -> JSON:
+async def play_story(cast: Cast, teller: Teller, folder: Path, base_url: str, found: JSON) -> JSON:
     """Play one campaign in a seeded realm and write down what it came to."""
     objects = found["objects"]
     if "story_campaign" not in objects:

@@ -3,10 +3,10 @@
 Every step asserts what it was answered: the first thing that goes otherwise ends the play.
 """
 
+import asyncio
 import random
 from collections import Counter
 from dataclasses import dataclass, field
-
 from typing import Final
 
 from rich.markup import escape
@@ -143,8 +143,7 @@ class _Story:
             await source(self.isv, self.campaign, self.hunter, self.lead, company, calendar)
             for company in await self._companies()
         ]
-        for case in cases:
-            await milestones.targeted(case, 0)
+        await asyncio.gather(*(milestones.targeted(case, 0) for case in cases))
         tell.beat(0, "four companies sourced, researched, two people each, rights recorded")
         scripts = (GOLDEN, WROTE_FIRST, GOLDEN, PUSHED)
         self.actors = [
@@ -163,20 +162,19 @@ class _Story:
     async def live(self, day: int) -> None:
         """One day: what is said, what a lead looks at, who moves on."""
         await self.cast.until(self.calendar.day(day))
-        for actor in self.actors:
-            for beat in actor.beats:
-                if beat.day == day:
-                    await self._say(actor, beat)
+        today = [(one, beat) for one in self.actors for beat in one.beats if beat.day == day]
+        await asyncio.gather(*(self._say(actor, beat) for actor, beat in today))
+        for actor, beat in today:
+            self._tell(actor, beat)
         a, b, c, d = self.actors
         moving = (a, b, c, d) if day == min(MOVES) else (a, b, c)
         if day == AUDITED_ON:
-            for actor in (a, b, c):
-                await actor.case.audit(14, "P2", "his e-mail of the day, in the hunter's mailbox")
+            seen = "his e-mail of the day, in the hunter's mailbox"
+            await asyncio.gather(*(one.case.audit(14, "P2", seen) for one in (a, b, c)))
             self.teller.beat(day, f"{self.lead.name} audits what A, B and C wrote on day 14")
         if day in MOVES:
             step, shown = MOVES[day]
-            for actor in moving:
-                await self._move(actor, step, shown)
+            await asyncio.gather(*(self._move(actor, step, shown) for actor in moving))
             letters = ", ".join(actor.letter for actor in moving)
             self.teller.beat(day, f"[green]{letters}: gate of {step} passed[/green]")
         if day in GOLDEN_MSI:
@@ -221,6 +219,9 @@ class _Story:
             # He wrote by e-mail: from now on he may be answered there.
             await actor.case.right("chief", "email", "partner_contact", "his own message")
             actor.answerable = True
+
+    def _tell(self, actor: Actor, beat: Beat) -> None:
+        ours = beat.cls in {"push", "answer"}
         known = {Via.SYSTEM: "delivered by the integration"}.get(beat.via, "logged by the hunter")
         who = "we" if ours else "partner"
         self.teller.beat(beat.day, f"{actor.letter}: {who} [bold]{beat.cls}[/bold], {known}")
@@ -262,5 +263,3 @@ class _Story:
         self.far = failing_criteria(dry)
         named = ", ".join(self.far)
         self.teller.beat(day, f"D: dry run of qualified: {len(self.far)} criteria fail: {named}")
-
-

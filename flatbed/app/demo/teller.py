@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from flatbed.app.demo.client import JSON
@@ -47,7 +48,7 @@ class Teller:
             if not one["passed"]:
                 self.say(
                     f"        [red]✗[/red] [bold]{one['criterion']}[/bold] "
-                    f"{one['title']} ({one['detail']})"
+                    f"{one['title']} ({escape(one['detail'])})"
                 )
 
     @contextmanager

@@ -216,7 +216,7 @@ async def publish_fact(
     *,
     attribute: str | None,
     statement: str,
-    value: Any,  # noqa: ANN401 - JSON
+    value: Any,  # noqa: ANN401 - JSON of any type
     source_kind: str,
     source_url: str | None,
     observed_on: date,

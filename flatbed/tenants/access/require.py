@@ -39,11 +39,14 @@ from flatbed.tenants.kit.problems import (
     ForbiddenError,
     InsufficientScopeError,
     NotFoundError,
+    RepeatedHeaderError,
     TenantRequiredError,
     UnauthenticatedError,
 )
 
 TENANT_HEADER = "Flatbed-Tenant"
+ONCE = ("authorization", TENANT_HEADER, "idempotency-key")
+"""A proxy and we might each read another one of two."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +180,9 @@ def _dependency(opener: Callable[[Request], AsyncIterator[Any]]) -> Dependency:
 
 
 def _bearer(request: Request) -> str:
+    for name in ONCE:
+        if len(request.headers.getlist(name)) > 1:
+            raise RepeatedHeaderError
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     if kind.lower() != "bearer" or not token:
         raise UnauthenticatedError(headers={"WWW-Authenticate": "Bearer"})

@@ -141,6 +141,7 @@ BY_SQLSTATE: Mapping[str, type[Problem]] = {
     "22007": InvalidError,
     "22008": InvalidError,
     "22021": InvalidError,
+    "22P02": InvalidError,
     "22P05": InvalidError,
 }
 
@@ -248,15 +249,21 @@ def from_validation(error: RequestValidationError) -> Problem:
 def _pointer(loc: tuple[Any, ...]) -> str:
     where, *path = loc
     if where == "body":
-        return "/" + "/".join(str(p).replace("~", "~0").replace("/", "~1") for p in path)
+        return "".join(f"/{str(p).replace('~', '~0').replace('/', '~1')}" for p in path)
     return f"{where}:{'.'.join(str(p) for p in path)}"
+
+
+REPEATING = frozenset({"json_invalid", "uuid_parsing", "datetime_parsing", "union_tag_invalid"})
+"""Pydantic's errors whose message holds a part of the input."""
 
 
 def _words(finding: Mapping[str, Any]) -> str:
     # Messages of our own validators are fixed texts; pydantic's name types and limits only,
     # except for those that repeat what was sent.
-    if finding["type"] in {"value_error", "assertion_error"}:
-        return str(finding["msg"]).removeprefix("Value error, ")
-    if finding["type"] in {"json_invalid", "uuid_parsing", "datetime_parsing"}:
+    if finding["type"] == "value_error":
+        # A library's finding (an e-mail address) gives a reason with what was sent in it.
+        ours = finding.get("ctx", {}).get("error")
+        return str(ours) if isinstance(ours, ValueError) else "The value is not valid."
+    if finding["type"] in REPEATING:
         return "The value cannot be read."
     return str(finding["msg"])

@@ -86,12 +86,36 @@ class InvalidError(Problem):
 
 
 class MalformedError(Problem):
-    """The body is not JSON."""
+    """The body is not JSON that every reader reads alike.
+
+    Not UTF-8, a member twice, NaN or an infinite number, or nested deeper than 32.
+    """
 
     status = 400
     code = "malformed-body"
     title = "The body is not JSON"
-    advice = "Send one JSON document in UTF-8 with Content-Type: application/json."
+    advice = (
+        "Send one JSON document in UTF-8 with Content-Type: application/json, each member once,"
+        " nested at most 32 deep."
+    )
+
+
+class BodyTooLargeError(Problem):
+    """The body is larger than one megabyte."""
+
+    status = 413
+    code = "body-too-large"
+    title = "The body is too large"
+    advice = "Send at most 1,000,000 bytes."
+
+
+class BodyTimeoutError(Problem):
+    """The body did not arrive within ten seconds."""
+
+    status = 408
+    code = "body-timeout"
+    title = "The body did not arrive in time"
+    advice = "Send the request again, the whole body within 10 seconds."
 
 
 class UnauthenticatedError(Problem):
@@ -200,6 +224,15 @@ class UnavailableError(Problem):
     code = "unavailable"
     title = "The service is busy"
     advice = "Repeat the request with the same Idempotency-Key after the time in Retry-After."
+
+
+class RepeatedHeaderError(Problem):
+    """A header that decides about the request was sent twice."""
+
+    status = 400
+    code = "repeated-header"
+    title = "A header was sent more than once"
+    advice = "Send Authorization, Flatbed-Tenant and Idempotency-Key once each at most."
 
 
 class MethodNotAllowedError(Problem):

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from flatbed.tenants.kit.cursors import Page
 from flatbed.tenants.kit.ids import ClientId, OrganizationId, SecretId, StaffId
-from flatbed.tenants.kit.schemas import Input, Name, Output
+from flatbed.tenants.kit.schemas import Input, Name, Output, unset
 
 Scopes = Annotated[
     list[Annotated[str, Field(pattern="^[a-z]{1,32}:[a-z]{1,32}$")]],
@@ -49,16 +49,9 @@ class OAuthClientCreate(Input):
 class OAuthClientUpdate(Input):
     """What may change; a member that is left out stays. The owner never changes."""
 
-    name: Name | None = None
-    scopes: Scopes | None = None
-    active: bool | None = None
-
-    @field_validator("name", "scopes", "active", mode="before")
-    @classmethod
-    def _given(cls, value: object) -> object:
-        if value is None:
-            raise ValueError("Leave the member out to keep it; null is not a value here.")
-        return value
+    name: Name = Field(default_factory=unset)
+    scopes: Scopes = Field(default_factory=unset)
+    active: bool = Field(default_factory=unset)
 
 
 class ClientSecretRead(Output):

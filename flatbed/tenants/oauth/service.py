@@ -31,6 +31,7 @@ from flatbed.tenants.oauth.schemas import (
 from flatbed.tenants.oauth.secrets import LIFETIME, MOST_LIVE, conceal, make_secret
 from flatbed.tenants.oauth.standing import AGENCY, ISV, STAFF, Standings
 from flatbed.tenants.organizations import repository as organizations
+from flatbed.tenants.organizations.service import apply
 
 FIRST_LABEL = "first"
 
@@ -165,16 +166,14 @@ class Clients:
         if client is None:
             raise NotFoundError
         http.match(client.version, version)
-        if body.name is not None:
-            client.name = body.name
-        if body.scopes is not None:
+        changes = body.model_dump(exclude_unset=True)
+        if "scopes" in changes:
             self._check(await _role(session, _owner(client)), body.scopes)
-            client.scopes = sorted(set(body.scopes))
-        if body.active is not None:
-            client.active = body.active
+            changes["scopes"] = sorted(set(body.scopes))
+        apply(client, changes)
         client.updated_at = session.now()
         detail = {
-            "fields": sorted(body.model_fields_set),
+            "fields": sorted(changes),
             "scopes": client.scopes,
             "active": client.active,
         }

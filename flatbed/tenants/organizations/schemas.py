@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, EmailStr, Field, field_validator
+from pydantic import AfterValidator, EmailStr, Field
 
 from flatbed.tenants.kit.cursors import Page
 from flatbed.tenants.kit.ids import OrganizationId, StaffId
@@ -17,6 +17,7 @@ from flatbed.tenants.kit.schemas import (
     Output,
     TimeZone,
     storable,
+    unset,
 )
 
 Slug = Annotated[str, Field(pattern="^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$", examples=["acme"])]
@@ -28,12 +29,6 @@ Email = Annotated[
 ]
 StaffRole = Literal["hunter", "lead", "finance", "compliance", "admin"]
 OrganizationStatus = Literal["active", "suspended"]
-
-
-def _given(value: object) -> object:
-    if value is None:
-        raise ValueError("Leave the member out to keep it; null is not a value here.")
-    return value
 
 
 class OrganizationCreate(Input):
@@ -51,19 +46,18 @@ class OrganizationCreate(Input):
 class OrganizationUpdate(Input):
     """What may change; a member that is left out stays."""
 
-    name: Name | None = None
-    country: CountryCode | None = None
-    time_zone: TimeZone | None = None
+    name: Name = Field(default_factory=unset)
+    country: CountryCode = Field(default_factory=unset)
+    time_zone: TimeZone = Field(default_factory=unset)
     status: Annotated[
-        OrganizationStatus | None,
-        Field(description="`suspended`: its clients and their tokens stop working at once."),
-    ] = None
+        OrganizationStatus,
+        Field(
+            default_factory=unset,
+            description="`suspended`: its clients and their tokens stop working at once.",
+        ),
+    ]
     external_ref: ExternalRef | None = None
-    metadata: Metadata | None = None
-
-    _never_null = field_validator(
-        "name", "country", "time_zone", "status", "metadata", mode="before"
-    )(_given)
+    metadata: Metadata = Field(default_factory=unset)
 
 
 class OrganizationRead(Output):
@@ -101,18 +95,18 @@ class StaffCreate(Input):
 class StaffUpdate(Input):
     """What may change; a member that is left out stays."""
 
-    name: Name | None = None
-    email: Email | None = None
-    role: StaffRole | None = None
+    name: Name = Field(default_factory=unset)
+    email: Email = Field(default_factory=unset)
+    role: StaffRole = Field(default_factory=unset)
     active: Annotated[
-        bool | None, Field(description="false: his clients and their tokens stop working at once.")
-    ] = None
+        bool,
+        Field(
+            default_factory=unset,
+            description="false: his clients and their tokens stop working at once.",
+        ),
+    ]
     external_ref: ExternalRef | None = None
-    metadata: Metadata | None = None
-
-    _never_null = field_validator("name", "email", "role", "active", "metadata", mode="before")(
-        _given
-    )
+    metadata: Metadata = Field(default_factory=unset)
 
 
 class StaffRead(Output):

@@ -140,7 +140,7 @@ async def update(
     if row is None:
         raise NotFoundError
     http.match(row.version, version)
-    if body.country is not None:
+    if "country" in body.model_fields_set:
         _check_country(body.country)
     apply(row, body.model_dump(exclude_unset=True))
     row.updated_at = session.now()

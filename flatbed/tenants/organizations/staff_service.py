@@ -89,14 +89,14 @@ async def update(
     if row is None:
         raise NotFoundError
     http.match(row.version, version)
-    if body.email is not None and await repository.email_holder(session, body.email) not in {
-        None,
-        row.id,
-    }:
-        raise EmailTakenError
-    apply(row, body.model_dump(exclude_unset=True))
+    changes = body.model_dump(exclude_unset=True)
+    if "email" in changes:
+        holder = await repository.email_holder(session, body.email)
+        if holder not in {None, row.id}:
+            raise EmailTakenError
+    apply(row, changes)
     row.updated_at = session.now()
-    detail = {"fields": sorted(body.model_fields_set), "role": row.role, "active": row.active}
+    detail = {"fields": sorted(changes), "role": row.role, "active": row.active}
     record(session, "staff.updated", "staff", row.id, detail)
     try:
         await session.flush()

@@ -65,6 +65,7 @@ class TestCreateCandidate:
     async def test_it_enters_the_pipeline_with_its_checked_gate_audit_and_event(
         self, world: World
     ) -> None:
+        """Is stored with the transition."""
         place = await site(world)
         worked = await place.found()
         kept = await place.rows(Transition, Transition.candidate_id == worked.uuid)
@@ -113,6 +114,7 @@ class TestCreateCandidate:
 
     @pytest.mark.parametrize("missing", ["company", "source"])
     async def test_company_domain_and_source_are_named(self, world: World, missing: str) -> None:
+        """Company, domain, source."""
         place = await site(world)
         body = {"company": company(), "source": "fair"}
         del body[missing]
@@ -146,6 +148,7 @@ class TestRefusals:
     async def test_a_company_on_the_isvs_exclusion_list_is_refused_and_leaves_nothing(
         self, world: World
     ) -> None:
+        """Not on the ISV's exclusion list."""
         place = await site(world)
         firm = company()
         await place.isv.client.made("/v1/exclusions", {"domain": firm["domain"]})
@@ -178,6 +181,7 @@ class TestRefusals:
     async def test_a_company_group_billed_before_in_the_programme_is_refused(
         self, world: World
     ) -> None:
+        """A group already billed is refused at `identified`."""
         place = await site(world)
         group = await world.admin.made("/v1/company-groups", {"name": "Nord group"})
         parent, child = company(), company()

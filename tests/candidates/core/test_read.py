@@ -11,6 +11,7 @@ class TestGetCandidate:
     async def test_scores_are_computed_at_the_realms_now_and_leave_the_etag(
         self, world: World
     ) -> None:
+        """Always returned with contributions and bounds (unknown as 0 and as 1)."""
         worked = await (await site(world)).found()
         fresh = await worked.read()
         assert fresh["msi"] == {"value": 0.0, "partner": 0.0, "ours": 0.0}
@@ -34,6 +35,7 @@ class TestGetCandidate:
         assert await worked.version() == version
 
     async def test_silence_stalls_and_pushing_raises_the_alarm(self, world: World) -> None:
+        """Among the last six touches ≥ 5 pushes and no P2/P3."""
         worked = await (await site(world)).found()
         worked.chief = await worked.contact(c_level=True)
         await worked.touch("P1")
@@ -44,6 +46,7 @@ class TestGetCandidate:
         assert (await worked.read())["momentum"]["stalled"] is True
 
     async def test_a_failed_hard_criterion_makes_the_fit_nothing(self, world: World) -> None:
+        """A failed hard criterion gives 0."""
         worked = await (await site(world)).found()
         await worked.fact(attribute="employees", value=3, source_kind="official_register")
         fit = (await worked.read())["fit"]

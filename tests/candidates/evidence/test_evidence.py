@@ -172,7 +172,7 @@ class TestCreateEvidence:
 
 class TestConfirmEvidence:
     async def test_a_lead_confirms_it_once(self, room: Room) -> None:
-        """`outreach_delivered` evidence that a lead confirmed."""
+        """`outreach_delivered` evidence that a lead confirmed. Was delivered and answered."""
         found = await parts(room)
         body = {"kind": "outreach_delivered", "touchpoint_id": found.outbound}
         made = await room.hunter.made("evidence", body)

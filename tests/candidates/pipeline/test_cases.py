@@ -146,6 +146,7 @@ class TestProblems:
 
 class TestWaiting:
     def test_the_partner_waits_until_the_isvs_first_answer_to_his_word(self) -> None:
+        """Not counting time in which the partner waits for the ISV."""
         asked = touch(1, Side.PARTNER, TouchClass.P2)
         unanswered = touch(2, Side.PARTNER, TouchClass.P3)
         ours = touch(3, Side.AGENCY, TouchClass.ANSWER, in_reply_to=asked.id)

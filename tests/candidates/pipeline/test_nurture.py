@@ -21,6 +21,7 @@ class TestNurture:
     async def test_a_wake_date_puts_the_candidate_to_rest_beside_its_stage(
         self, world: World
     ) -> None:
+        """A status beside the stage."""
         worked, until = await resting(world)
         candidate = await worked.read()
         assert (candidate["stage"], candidate["status"]) == ("identified", "nurture")
@@ -31,6 +32,7 @@ class TestNurture:
         assert (answer.status_code, answer.json()["code"]) == (409, "candidate-in-nurture")
 
     async def test_nurture_needs_a_date_within_180_days_or_a_trigger(self, world: World) -> None:
+        """Wake date ≤ 180 days."""
         worked = await (await site(world)).found()
         await worked.record("contacts", name="A. Person")
         answer = await worked.patch(nurture={})
@@ -45,6 +47,7 @@ class TestNurture:
         assert await worked.site.open_deadlines(worked.id) == []
 
     async def test_the_guard_applies_while_a_lawful_touch_is_near(self, world: World) -> None:
+        """The too-early guard applies."""
         worked = await (await site(world)).found()
         await worked.contact()
         answer = await worked.patch(nurture={"trigger": "Later."})

@@ -36,6 +36,7 @@ class TestStory:
     async def test_each_gate_names_what_fails_and_passes_once_it_is_recorded(
         self, world: World
     ) -> None:
+        """A list {criterion, rubric version, pass, evidence id}."""
         worked = await (await site(world)).found()
         for stage in PREPARATIONS:
             before = await worked.gates()
@@ -73,6 +74,7 @@ class TestStory:
         assert (answer.status_code, answer.json()["code"]) == (409, "qualification-required")
 
     async def test_a_dry_run_changes_nothing(self, world: World) -> None:
+        """Can be asked for without moving (dry run)."""
         worked = await (await site(world)).found()
         before = (await worked.site.rows(Candidate, Candidate.id == worked.uuid))[0]
         rows = await worked.site.rows(AuditPending)

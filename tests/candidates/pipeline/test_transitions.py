@@ -15,6 +15,7 @@ async def found(world: World) -> Worked:
 
 class TestMoving:
     async def test_only_one_step_leads_forward(self, world: World) -> None:
+        """One step forward."""
         answer = await (await found(world)).move("targeted")
         assert (answer.status_code, answer.json()["code"]) == (409, "stage-not-next")
 
@@ -49,6 +50,7 @@ class TestMoving:
         assert again.json() == first.json()
 
     async def test_backward_needs_a_reason_and_keeps_the_history(self, world: World) -> None:
+        """Backward to any earlier stage with a reason."""
         worked = await found(world)
         await worked.to("profiled")
         answer = await worked.move("identified")
@@ -65,6 +67,7 @@ class TestMoving:
         ]
 
     async def test_nothing_goes_forward_while_the_campaign_is_paused(self, world: World) -> None:
+        """While a campaign is paused nothing goes out."""
         worked = await found(world)
         await worked.prepare("profiled")
         await worked.site.lead.made(f"{worked.site.path}/pause")
@@ -95,6 +98,7 @@ class TestExits:
         ],
     )
     async def test_a_protective_or_other_exit_is_immediate(self, world: World, reason: str) -> None:
+        """Exits protective, at once. Other: `partner_declined_final`."""
         worked = await found(world)
         moved = await worked.moved("exited", reason=reason)
         assert (moved["kind"], moved["reason"]) == ("exit", reason)
@@ -109,6 +113,7 @@ class TestExits:
     async def test_giving_up_too_early_names_what_is_missing_and_offers_nurture(
         self, world: World, reason: str
     ) -> None:
+        """Guarded: `no_response`."""
         worked = await found(world)
         answer = await worked.move("exited", reason=reason)
         problem = answer.json()
@@ -126,6 +131,7 @@ class TestExits:
         assert (await worked.read())["status"] == "active"
 
     async def test_where_no_lawful_touch_is_near_nurture_is_proposed(self, world: World) -> None:
+        """Where lawful or frequency caps forbid more, `nurture`."""
         worked = await found(world)
         await worked.record("contacts", name="A. Person")
         answer = await worked.move("exited", reason="no_response")
@@ -133,6 +139,7 @@ class TestExits:
         assert answer.json()["nurture"]["now"] is True
 
     async def test_a_leads_override_is_recorded_with_its_reason(self, world: World) -> None:
+        """A lead may override with a reason."""
         worked = await found(world)
         told = {"reason": "no_response", "override_reason": "The office burnt down."}
         assert (await worked.move("exited", **told)).status_code == 403
@@ -152,6 +159,7 @@ class TestExits:
     async def test_an_exited_candidate_comes_back_when_the_partner_comes_by_himself(
         self, world: World
     ) -> None:
+        """Back from `exited` when the partner comes by himself."""
         worked = await found(world)
         await worked.moved("exited", reason="partner_declined_final")
         answer = await worked.move("exited", reason="objection")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from flatbed.app.candidates.rules.snapshot import PlanName
 from tests.candidates.records_world import Client, Room, ago, code, missing, places, touch_body
 
 
@@ -31,6 +32,22 @@ class TestCreatePlanVersion:
         answer = (await room.isv.get("plan")).json()
         assert answer == {"latest": third, "history": [second, first]}
         assert len(await room.trail("plan.version_recorded")) == 3
+
+    async def test_a_plan_has_seven_fields(self, room: Room) -> None:
+        """Revenue target, named resources, investment, start date and three more."""
+        values = {
+            "revenue_target": 60_000_000,
+            "resources": "two consultants",
+            "investment": 4_000_000,
+            "start_date": "2026-06-01",
+            "partner_margin": 300,
+            "utilisation": 700,
+            "recurring_share": 500,
+        }
+        made = await plan(room.hunter, *(field(name, value) for name, value in values.items()))
+        assert made.status_code == 201, made.text
+        assert {one["name"]: one["value"] for one in made.json()["fields"]} == values
+        assert set(values) == set(PlanName)
 
     async def test_versions_at_the_same_moment_take_turns(self, room: Room) -> None:
         names = ("resources", "start_date", "revenue_target")

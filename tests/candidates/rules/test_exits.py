@@ -165,7 +165,7 @@ class TestTooEarlyGuard:
 
     @pytest.mark.parametrize("reason", sorted(GUARDED))
     def test_giving_up_too_early_is_refused_with_what_is_missing(self, reason: str) -> None:
-        """Giving up too early: one of the three lazy compromises."""
+        """Giving up too early: one of the three lazy compromises. Guarded: `no_response`."""
         refused = leave(tried(days=()), ExitReason(reason))
         assert isinstance(refused, Refusal)
         assert refused.code is RefusalCode.TOO_EARLY

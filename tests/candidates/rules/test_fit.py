@@ -60,6 +60,7 @@ def reading(value: object, kind: str = "official_register", age: float = 0) -> R
 class TestFit:
     @pytest.mark.parametrize("row", ROWS)
     def test_it_is_golden(self, row: dict[str, Any]) -> None:
+        """C confidence of its source times 2^(−age/365 days)."""
         result = fit({k: HardResult(v) for k, v in row["hard"].items()}, golden_scores(row))
         # Half up, as the golden 67.75 is given as 67.8.
         figures = [int(10 * n + 0.5 + SLACK) / 10 for n in (result.value, result.low, result.high)]
@@ -79,10 +80,12 @@ class TestFit:
         assert result.unknown == ("DACH",)
 
     def test_the_next_research_is_the_largest_gap_between_the_bounds(self) -> None:
+        """Next research = the largest gap between the bounds."""
         assert fit({}, golden_scores(ROWS[0])).next_research == "commitment"
         assert fit({}, [SoftScore("credit", 10, 1.0, 1.0)]).next_research is None
 
     def test_what_was_known_a_year_ago_is_half_known(self) -> None:
+        """C confidence of its source times 2^(−age/365 days)."""
         result = fit({}, [SoftScore("credit", 10, 1.0, 1.0, age_days=365)])
         assert (result.value, result.low, result.high) == (75, 50, 100)
 
@@ -93,6 +96,7 @@ class TestFit:
     @settings(deadline=None)  # the machine may be busy
     @given(scores)
     def test_the_bounds_contain_the_value(self, soft: list[SoftScore]) -> None:
+        """Always returned with contributions and bounds (unknown as 0 and as 1)."""
         result = fit({}, soft)
         assert -SLACK <= result.low <= result.value + SLACK
         assert result.value <= result.high + SLACK
@@ -215,6 +219,7 @@ class TestScoreSoft:
         assert score_soft(land, reading("AT")).value == 0
 
     def test_confidence_and_age_come_with_the_source(self) -> None:
+        """Confidence comes from a table by source kind."""
         land = Criterion("land", "country", Operator.EQ, "DE", weight=5)
         assert score_soft(land, reading("DE", "press", 30)) == SoftScore("land", 5, 1, 0.7, 30)
 
@@ -297,6 +302,7 @@ class TestAssess:
         assert not result.unknown
 
     def test_without_soft_criteria_the_six_cs_serve(self) -> None:
+        """From the six C's."""
         result = assess([hard(Operator.EQ, "DE")], {}, {})
         assert [(c.criterion, c.high) for c in result.contributions] == [
             ("coverage", 20),
@@ -317,6 +323,7 @@ class TestAssess:
 
 class TestSources:
     def test_the_table_is_versioned_and_every_confidence_is_a_share(self) -> None:
+        """Confidence comes from a table by source kind."""
         assert SOURCE_CONFIDENCE.version
         assert all(0 < c <= 1 for c in SOURCE_CONFIDENCE.confidence.values())
         assert SOURCE_CONFIDENCE.of("official_register") > SOURCE_CONFIDENCE.of("hearsay")

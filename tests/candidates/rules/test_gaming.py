@@ -1,4 +1,4 @@
-"""Against gaming (each simulated: without it a pushed partner qualifies).
+"""The attacks on the method, each with and without the rule against it.
 
 Every test bends the one rule it names out of the program, shows that the pushed partner of the
 attack then meets the whole billable definition, and that he does not with the rule in force.
@@ -60,6 +60,8 @@ def bend(
 
 
 class TestAttacks:
+    """Against gaming (each simulated: without it a pushed partner qualifies)."""
+
     def test_he_delivers_what_every_message_asks_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A touch that supplies what our previous message asked for is P1 whatever it holds."""
         asking = pushes(*range(0, 28, 3))

@@ -164,6 +164,7 @@ class TestTargeted:
         assert failing(Stage.TARGETED, self_driven(facts=(fact,)), before) == []
 
     def test_an_undated_or_unsourced_trigger_is_none(self) -> None:
+        """A dated trigger."""
         fact = self_driven().facts[0]
         for bent in (replace(fact, trigger_on=None), replace(fact, source="")):
             assert failing(Stage.TARGETED, self_driven(facts=(bent,))) == [C.TARGETED_TRIGGER]

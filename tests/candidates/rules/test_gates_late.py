@@ -56,6 +56,7 @@ class TestDiscovering:
         self,
         change: dict[str, Any],
     ) -> None:
+        """Verbatim interest statement by the partner."""
         bent = with_evidence(self_driven(), EvidenceKind.INTEREST_STATEMENT, **change)
         assert C.DISCOVERING_INTEREST in failing(Stage.DISCOVERING, bent)
 

@@ -70,6 +70,7 @@ def played() -> list[Touch]:
 
 class TestGolden:
     def test_the_weights_are_those_of_the_golden_file(self) -> None:
+        """P0 passive (open, auto-reply) 0. Our side: push 1."""
         numbers = InitiativeNumbers()
         assert FORMULAS["touch_weights"] == {
             "P0": numbers.weight_p0,
@@ -83,21 +84,25 @@ class TestGolden:
 
     @pytest.mark.parametrize("row", FORMULAS["msi"])
     def test_msi_is_golden(self, row: dict[str, Any]) -> None:
+        """100·P/(P+V+κ)."""
         assert round(value(SERIES[row["series"]], row["day"]), 4) == row["msi"]
 
     @pytest.mark.parametrize("row", TIMELINE["msi"])
     def test_the_candidate_who_moves_by_himself_is_golden(self, row: dict[str, Any]) -> None:
+        """100·P/(P+V+κ)."""
         known = effective(played(), BERLIN, at=day(row["day"]))
         assert round(msi(known, day(row["day"])).value, 4) == row["msi"]
 
     @pytest.mark.parametrize("row", FORMULAS["trend"])
     def test_the_trend_is_golden(self, row: dict[str, Any]) -> None:
+        """R₇/r₂₈."""
         trend = momentum_trend(effective(SERIES[row["series"]], BERLIN), day(row["day"]))
         assert trend is not None
         assert round(trend.ratio, 4) == row["trend"]
 
     @pytest.mark.parametrize("row", FORMULAS["half_life"])
     def test_the_half_life_is_golden(self, row: dict[str, Any]) -> None:
+        """T½ = ln 2/λ. P(silence so far)."""
         given_gaps = momentum_half_life(row["gaps"], row["open_gap"])
         moving = effective(SERIES["self_driven"], BERLIN)
         from_touches = momentum_half_life_of(moving, day(30 + row["open_gap"]))
@@ -144,6 +149,7 @@ class TestMsi:
         at: float,
         silence: float,
     ) -> None:
+        """Silence only ever lowers MSI: κ makes silence cost."""
         assert value(touches, at + silence) <= value(touches, at) + SLACK
 
     @settings(deadline=None)  # the machine may be busy
@@ -226,6 +232,7 @@ class TestTrend:
         [(30, TrendLabel.RISING), (44, TrendLabel.STEADY), (60, TrendLabel.FADING)],
     )
     def test_it_is_named(self, at: int, label: TrendLabel) -> None:
+        """Fading < 0.8, rising > 1.2."""
         trend = momentum_trend(effective(SERIES["self_driven"], BERLIN), day(at))
         assert trend is not None
         assert trend.label is label
@@ -272,6 +279,7 @@ class TestHalfLife:
         open_gap: float,
         more: float,
     ) -> None:
+        """P(silence so far)."""
         before, after = (
             momentum_half_life(gaps, open_gap),
             momentum_half_life(gaps, open_gap + more),
@@ -319,6 +327,7 @@ class TestPushAlarm:
 
 class TestLoadShare:
     def test_it_is_the_partners_share_of_finished_tasks(self) -> None:
+        """Tasks the partner owned and finished / all finished."""
         assert load_share(3, 4) == 0.75
         assert load_share(0, 0) is None
 
@@ -330,6 +339,7 @@ class TestLoadShare:
 
 class TestLeverage:
     def test_it_is_the_partners_resources_per_unit_of_the_isvs(self) -> None:
+        """Partner's committed resources / ISV's."""
         assert leverage(600_00, 200_00) == 3
         assert leverage(600_00, 0) is None
 

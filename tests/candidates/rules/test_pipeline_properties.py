@@ -93,7 +93,11 @@ class TestGates:
         drawn: tuple[Touch, ...],
         now: datetime,
     ) -> None:
-        """The three proactive touches and the one in the window must be system or audited."""
+        """Attested ones are never enough.
+
+        The three proactive touches and the one in the hands-off window must be `system` or
+        `audited`.
+        """
         answer = check(Stage.QUALIFIED, self_driven(touches=drawn), RUBRIC, now)
         names = {result.criterion for result in answer.failing}
         assert {C.QUALIFIED_PROACTIVE, C.QUALIFIED_COMMITTING, C.QUALIFIED_HANDS_OFF} <= names

@@ -49,6 +49,7 @@ class TestTimeline:
         assert s.msi == pytest.approx(row["msi"], abs=5e-5)
 
     def test_who_moves_by_himself_qualifies_168_hours_after_his_decision(self) -> None:
+        """The billable birth."""
         assert failing(QUALIFIED, self_driven(), EARLIEST) == []
         assert failing(QUALIFIED, self_driven(), EARLIEST - SECOND) == [C.QUALIFIED_HANDS_OFF]
 

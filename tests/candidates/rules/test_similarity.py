@@ -32,6 +32,7 @@ class TestOverlap:
         assert overlap(own, OURS) == 0
 
     def test_it_is_the_share_of_distinct_three_word_shingles(self) -> None:
+        """Share of its word 3-shingles found in our core argument and messages."""
         assert overlap("recurring revenue from service partners", OURS) == pytest.approx(2 / 3)
 
     def test_repeating_one_own_phrase_does_not_dilute_an_echo(self) -> None:

@@ -36,6 +36,7 @@ class TestAcceptanceTerm:
 
     def test_another_country_has_other_days(self) -> None:
         # 1 May is a holiday in Germany nationwide; Switzerland has no nationwide one then.
+        """Business days are the tenant country's nationwide calendar."""
         start = berlin(2026, 4, 27, 9)
         assert acceptance_term(start, BERLIN).accept_by == berlin(2026, 5, 13)
         assert acceptance_term(start, ZURICH).accept_by == berlin(2026, 5, 12)
@@ -47,6 +48,7 @@ class TestAcceptanceTerm:
 
     def test_a_night_in_the_zone_decides_which_day_it_is(self) -> None:
         # 23:30 UTC on Sunday is Monday in Berlin: Tuesday is the first day.
+        """Ending at the end of the day in the tenant's zone."""
         start = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
         assert acceptance_term(start, BERLIN).accept_by == berlin(2026, 3, 17)
 
@@ -78,8 +80,10 @@ class TestResumedTerm:
 
 class TestDisputeClocks:
     def test_the_agency_answers_within_five_business_days(self) -> None:
+        """The agency answers within 5 business days."""
         assert answer_by(berlin(2026, 3, 5, 17), BERLIN) == berlin(2026, 3, 13)
 
     def test_a_lead_decides_within_five_more(self) -> None:
         # Over Easter.
+        """Decides within 5 more."""
         assert decide_by(berlin(2026, 4, 1, 12), BERLIN) == berlin(2026, 4, 11)

@@ -149,7 +149,7 @@ async def agency_plane(session: TenantSession) -> AsyncIterator[AgencySession]:
     """Enter the agency plane inside a tenant's transaction.
 
     The tenant's rows stay visible, the realm's agency rows join them until the block ends. Only
-    the services listed in ``lints/agency_plane.txt`` call this. An error inside ends the
+    the services listed in ``lints/agency_plane.py`` call this. An error inside ends the
     transaction: the plane is left on, but nothing can be committed any more.
     """
     async with _plane(session):

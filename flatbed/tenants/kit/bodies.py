@@ -1,0 +1,126 @@
+"""Request bodies: read whole before anything else happens, and refused where readers disagree.
+
+A bare route would take a repeated member, UTF-16 or NaN, and answer deep nesting with an error of
+its own. The limits are those of reliability.md.
+"""
+
+import asyncio
+import json
+import math
+from typing import Final, NoReturn
+
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from flatbed.tenants.kit.http import render
+from flatbed.tenants.kit.problems import (
+    BodyTimeoutError,
+    BodyTooLargeError,
+    MalformedError,
+    Problem,
+)
+
+LARGEST: Final = 1_000_000
+"""Bytes."""
+DEEPEST: Final = 32
+SECONDS: Final = 10.0
+
+
+class BodyLayer:
+    """Pure ASGI, inside the layer that numbers requests.
+
+    Args:
+        app: the application.
+        largest: bytes of a body at most.
+        seconds: how long a client may take to send one.
+    """
+
+    def __init__(self, app: ASGIApp, *, largest: int = LARGEST, seconds: float = SECONDS) -> None:
+        self.app = app
+        self._largest = largest
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or refuse its body."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        try:
+            async with asyncio.timeout(self._seconds):
+                body = await self._read(scope, receive)
+            if body and "json" in Headers(scope=scope).get("content-type", "").lower():
+                check_json(body)
+        except ClientDisconnect:
+            return
+        except TimeoutError:
+            await render(BodyTimeoutError(), Request(scope))(scope, receive, send)
+            return
+        except Problem as problem:
+            await render(problem, Request(scope))(scope, receive, send)
+            return
+        pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def again() -> Message:
+            return pending.pop() if pending else await receive()
+
+        await self.app(scope, again, send)
+
+    async def _read(self, scope: Scope, receive: Receive) -> bytes:
+        announced = Headers(scope=scope).get("content-length", "0")
+        if announced.isdecimal() and int(announced[:20]) > self._largest:
+            raise BodyTooLargeError
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            body += message.get("body", b"")
+            if len(body) > self._largest:
+                raise BodyTooLargeError
+            if not message.get("more_body", False):
+                return bytes(body)
+
+
+def check_json(body: bytes) -> None:
+    """Refuse what is not one JSON document that every reader reads alike.
+
+    Raises:
+        MalformedError: no JSON, not UTF-8, a member twice, a number that is none, or nested
+            deeper than 32.
+    """
+    try:
+        value = json.loads(
+            body.decode(), object_pairs_hook=_once, parse_constant=_refused, parse_float=_finite
+        )
+    except (ValueError, RecursionError):
+        raise MalformedError from None
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        if depth > DEEPEST + 1:
+            raise MalformedError
+        level = [
+            inner
+            for one in level
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise MalformedError
+    return members
+
+
+def _refused(_: str) -> NoReturn:
+    raise MalformedError
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise MalformedError
+    return number

@@ -1,0 +1,119 @@
+"""The layer that reads and refuses bodies before anything else happens."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import Message, Receive, Scope, Send
+
+from flatbed.tenants.kit.asgi import RequestLayer
+from flatbed.tenants.kit.bodies import BodyLayer, check_json
+from flatbed.tenants.kit.problems import MalformedError
+
+JSON = {"content-type": "application/json; charset=utf-8"}
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """Say how long the body was."""
+    body = await Request(scope, receive).body()
+    await PlainTextResponse(str(len(body)))(scope, receive, send)
+
+
+def client(*, largest: int = 1_000, seconds: float = 10) -> httpx.AsyncClient:
+    app = RequestLayer(BodyLayer(echo, largest=largest, seconds=seconds))
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x")
+
+
+class TestCheckJson:
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"{",
+            b'{"a":1,"a":2}',
+            b'[{"a":{"b":1,"b":1}}]',
+            b"NaN",
+            b'{"a":Infinity}',
+            b'{"a":[-Infinity]}',
+            b"1e999",
+            b"-1e999",
+            b'"\xff"',
+            '{"a":1}'.encode("utf-16"),
+            '{"a":1}'.encode("utf-16-le"),
+            b"\xef\xbb\xbf{}",
+            b"[" * 33 + b"1" + b"]" * 33,
+            b'{"a":' * 33 + b"1" + b"}" * 33,
+            b"[" * 100_000 + b"]" * 100_000,
+            b"9" * 5_000,
+            b"{} {}",
+        ],
+    )
+    def test_what_readers_would_read_differently_is_refused(self, body: bytes) -> None:
+        with pytest.raises(MalformedError):
+            check_json(body)
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"null",
+            b'{"a":[1.5,-0.0,1e300,true,null,"x"]}',
+            b"[" * 32 + b"1" + b"]" * 32,
+            b"[[],[],{}]",
+            json.dumps({"ü": "\ud83d\ude00", "a": {"a": 1}}).encode(),
+        ],
+    )
+    def test_plain_json_passes(self, body: bytes) -> None:
+        check_json(body)
+
+
+class TestBodyLayer:
+    async def test_a_body_passes_whole(self) -> None:
+        async with client() as http:
+            assert (await http.post("/", content=b"[1]", headers=JSON)).text == "3"
+            assert (await http.post("/", content=b"")).text == "0"
+            assert (await http.post("/", content=b"\xff\x00")).text == "2"
+            assert (await http.get("/")).text == "0"
+
+    async def test_bad_json_is_a_problem_with_its_request_id(self) -> None:
+        async with client() as http:
+            answer = await http.post("/", content=b"{secret", headers=JSON)
+        assert (answer.status_code, answer.json()["code"]) == (400, "malformed-body")
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["request_id"] == answer.headers["x-request-id"]
+        assert "secret" not in answer.text
+
+    async def test_a_body_that_is_too_large_is_refused_announced_or_not(self) -> None:
+        async def chunks() -> AsyncIterator[bytes]:
+            for _ in range(11):
+                yield b"x" * 100
+
+        async with client() as http:
+            for content in (b"x" * 1_001, chunks()):
+                answer = await http.post("/", content=content)
+                assert (answer.status_code, answer.json()["code"]) == (413, "body-too-large")
+            assert (await http.post("/", content=b"x" * 1_000)).text == "1000"
+            sent = {"content-length": "9" * 5_000}
+            assert (await http.post("/", content=b"x", headers=sent)).status_code == 413
+
+    async def test_a_slow_body_is_answered_in_time(self) -> None:
+        async def forever() -> AsyncIterator[bytes]:
+            yield b"["
+            await asyncio.sleep(60)
+            yield b"]"
+
+        async with client(seconds=0.05) as http:
+            answer = await http.post("/", content=forever(), headers=JSON)
+        assert (answer.status_code, answer.json()["code"]) == (408, "body-timeout")
+
+    async def test_a_client_that_went_away_costs_nothing(self) -> None:
+        async def gone() -> Message:
+            return {"type": "http.disconnect"}
+
+        async def nobody(_: Message) -> None:
+            raise AssertionError
+
+        scope: Scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
+        await BodyLayer(echo)(scope, gone, nobody)
