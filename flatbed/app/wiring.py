@@ -4,9 +4,13 @@ The only module that knows all floors. What a lower floor needs from a higher on
 declared low and bound here.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 from uuid import UUID
+
+import asyncpg
 
 from flatbed.app.campaigns.exclusions.ports import WorkedCandidates
 from flatbed.app.candidates.core.bindings import CandidateTargets, FurthestCandidates
@@ -32,6 +36,10 @@ from flatbed.tenants.kit.jobs.runner import JobHandler
 from flatbed.tenants.kit.settings import KernelSettings
 from flatbed.tenants.oauth.wiring import OAuth, build_oauth, ensure_signing_key
 from flatbed.tenants.organizations.service import RealmTenants
+
+
+READY_SECONDS: Final = 3
+"""A database that needs longer to answer is not ready."""
 
 
 class SettingsMissingError(Exception):
@@ -73,13 +81,15 @@ class Program:
     async def ready(self) -> bool:
         """Whether the database answers and its migrations are at head."""
         try:
-            connection = await connect(self.database_url)
-        except OSError:
+            async with asyncio.timeout(READY_SECONDS):
+                connection = await connect(self.database_url)
+                try:
+                    return await migrations_at_head(connection)
+                finally:
+                    await connection.close()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            # Unreachable, silent, starting up, full, or of another password.
             return False
-        try:
-            return await migrations_at_head(connection)
-        finally:
-            await connection.close()
 
     async def close(self) -> None:
         """Close every connection."""

@@ -90,9 +90,7 @@ class TestBodies:
 
 
 class TestHeaders:
-    @pytest.mark.parametrize(
-        "header", ["Authorization", "Flatbed-Tenant", "Idempotency-Key"]
-    )
+    @pytest.mark.parametrize("header", ["Authorization", "Flatbed-Tenant", "Idempotency-Key"])
     async def test_a_header_that_decides_is_sent_once(self, world: World, header: str) -> None:
         isv, lead = await world.isv(), await lead_of(world)
         sent = {

@@ -145,7 +145,10 @@ class TestAgencyPlaneListed:
     def test_the_door_for_reading_is_one_too(self) -> None:
         text = self.ENTERS.replace("agency_plane", "agency_plane_to_read")
         assert lines(AgencyPlaneListed({}), text) == [1, 3]
-        assert list(AgencyPlaneListed({SERVICE: "why"}).stale({SERVICE: SourceFile(SERVICE, text)})) == []
+        assert (
+            list(AgencyPlaneListed({SERVICE: "why"}).stale({SERVICE: SourceFile(SERVICE, text)}))
+            == []
+        )
 
     def test_a_listed_entrance_is_left_alone(self) -> None:
         rule = AgencyPlaneListed({SERVICE: "a candidate is linked to the registry"})

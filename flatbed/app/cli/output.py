@@ -13,13 +13,23 @@ import asyncpg
 import typer
 from rich.console import Console
 
+from flatbed.app.cli.serving import CannotListenError
 from flatbed.app.wiring import SettingsMissingError
 from flatbed.tenants.kit.crypto import WeakSecretError
 from flatbed.tenants.kit.database.guard import UnsafeRoleError
 from flatbed.tenants.kit.database.provision import ProvisionError
+from flatbed.tenants.kit.database.urls import BadAddressError
 from flatbed.tenants.kit.embedded.errors import EmbeddedPostgresError
 from flatbed.tenants.kit.problems import Problem
 
+TOLD = (
+    BadAddressError,
+    CannotListenError,
+    EmbeddedPostgresError,
+    ProvisionError,
+    UnsafeRoleError,
+)
+"""Their texts are ours, for the person at the command line."""
 FOUND = 1
 CANNOT = 3
 
@@ -44,7 +54,7 @@ def told() -> Iterator[None]:
     """Turn what stops a command into one line on stderr and exit code 3."""
     try:
         yield
-    except (EmbeddedPostgresError, ProvisionError, UnsafeRoleError) as error:
+    except TOLD as error:
         refuse(str(error))
     except SettingsMissingError as error:
         refuse(f"{error} is not set, and nothing has a default for it")

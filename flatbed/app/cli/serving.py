@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+import socket
+from collections.abc import Callable
 from typing import Final
 
 import uvicorn
@@ -14,8 +16,32 @@ from flatbed.tenants.kit.settings import KernelSettings
 GRACE_SECONDS: Final = 10
 
 
-def serve_http(settings: KernelSettings, host: str, port: int) -> None:
-    """Serve the API until interrupted."""
+class CannotListenError(Exception):
+    """The address is taken, or is not this machine's."""
+
+
+def serve_http(
+    settings: KernelSettings, host: str, port: int, *, ready: Callable[[], None] = lambda: None
+) -> None:
+    """Serve the API until interrupted.
+
+    Args:
+        settings: they name a database.
+        host: address to listen on.
+        port: port to listen on.
+        ready: called when nothing stands in the way any more.
+
+    Raises:
+        CannotListenError: another program has the port.
+        UnsafeRoleError: row-level security would not bind the database role.
+    """
+    # Uvicorn would say both in a log that is off, since it holds exceptions' texts.
+    asyncio.run(_try(settings))
+    try:
+        listener = socket.create_server((host, port), family=_family(host), backlog=2048)
+    except OSError as error:
+        raise CannotListenError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+    ready()
     config = uvicorn.Config(
         create_app(lambda: build(settings)),
         host=host,
@@ -25,7 +51,20 @@ def serve_http(settings: KernelSettings, host: str, port: int) -> None:
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    uvicorn.Server(config).run()
+    with listener:
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+async def _try(settings: KernelSettings) -> None:
+    program = build(settings)
+    try:
+        await program.start()
+    finally:
+        await program.close()
 
 
 def work_jobs(settings: KernelSettings) -> None:

@@ -33,10 +33,10 @@ async def log(case: Case, beat: Beat, number: int, *, back: float = 0) -> str:
     )
 
 
-async def targeted(case: Case, day: float) -> None:
+async def targeted(case: Case, day: float, *, thorough: bool = True) -> None:
     """Research until the candidate may be written to."""
-    await case.research(day)
-    await case.judge_all()
+    await case.research(day, thorough=thorough)
+    await case.judge_all(thorough=thorough)
     await case.advance("profiled")
     await case.argue(lines.ARGUMENT)
     await case.advance("targeted")
@@ -76,7 +76,7 @@ async def record(
             await case.evidence(
                 "meeting_held",
                 occurred_at=case.calendar.day(met_on or day).isoformat(),
-                partner_attendees=[chief, case.contacts["second"]],
+                partner_attendees=list(case.contacts.values()),
             )
         case Step.DECISION_IN_PRINCIPLE:
             await case.evidence(

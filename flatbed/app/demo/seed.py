@@ -174,14 +174,16 @@ async def _candidates(
         case = await source(isv, campaign["id"], hunter, leads[0], company, calendar)
         world.candidates.append({"id": case.id, "organization": isv.id, "domain": company.domain})
         if n < len(behaviours):
-            await milestones.targeted(case, 0)
-            await case.right("chief", "email", "consent", "form of the trade fair")
+            thorough = behaviours[n] is Behaviour.SELF_DRIVEN
+            await milestones.targeted(case, 0, thorough=thorough)
+            if any(beat.cls == "answer" for beat in beats):
+                await case.right("chief", "email", "consent", "form of the trade fair")
             players.append(_Player(case, behaviours[n], beats, hour))
         elif unfit:
             await case.leave("hard_fail")
         elif n % 3 == 0:
-            await case.research(0)
-            await case.judge_all()
+            await case.research(0, thorough=False)
+            await case.judge_all(thorough=False)
             await case.advance("profiled")
         bar.step()
 

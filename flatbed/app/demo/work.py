@@ -45,10 +45,11 @@ class Case:
 
     # -- research ---------------------------------------------------------------------------------
 
-    async def research(self, day: float) -> None:
-        """Two people, a lawful way to write to the chief, three sourced facts, one judgement."""
+    async def research(self, day: float, *, thorough: bool = True) -> None:
+        """The chief, a lawful way to write to him, three sourced facts; thorough: a second one."""
         await self.person("chief", self.company.chief, "Managing director", c_level=True)
-        await self.person("second", self.company.second, "Head of services", c_level=False)
+        if thorough:
+            await self.person("second", self.company.second, "Head of services", c_level=False)
         await self.right("chief", "post", "legitimate_interest", "commercial register")
         site = f"https://{self.company.domain}"
         for fact in (
@@ -85,12 +86,13 @@ class Case:
         body = {"criterion": criterion, "reason": reason, **word}
         await self.hunter.post(f"{self.path}/judgements", body)
 
-    async def judge_all(self) -> None:
-        """The words that the profile asks of a person before the first contact."""
+    async def judge_all(self, *, thorough: bool = True) -> None:
+        """What the profile asks of a person before the first contact; thorough: credit too."""
         await self.judge("trusted", "Two of its customers say so in the press.", verdict="pass")
-        await self.judge(
-            "credit", "No entry in the register.", value=1000, source_kind="official_register"
-        )
+        if thorough:
+            await self.judge(
+                "credit", "No entry in the register.", value=1000, source_kind="official_register"
+            )
 
     async def person(self, key: str, name: str, job_title: str, *, c_level: bool) -> None:
         """Record one of the company's people."""

@@ -239,9 +239,7 @@ async def publish_fact(
     await session.flush()
 
 
-async def _check_stays(
-    session: AgencyReadSession, company: Company, group_id: UUID | None
-) -> None:
+async def _check_stays(session: AgencyReadSession, company: Company, group_id: UUID | None) -> None:
     """Refuse a change of group: alone, the company would be billed a second time."""
     if company.group_id is None:
         return

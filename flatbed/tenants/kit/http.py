@@ -100,9 +100,7 @@ NEEDED = "x-needed"
 def required_version(
     if_match: Annotated[
         str | None,
-        Header(
-            description="The ETag of the version you read.", json_schema_extra={NEEDED: True}
-        ),
+        Header(description="The ETag of the version you read.", json_schema_extra={NEEDED: True}),
     ] = None,
 ) -> int:
     """Dependency of operations that change a version."""

@@ -4,13 +4,15 @@ from datetime import timedelta
 from typing import Final, Literal
 from uuid import UUID
 
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from flatbed.tenants.kit.clock import Clock, system_now
 from flatbed.tenants.kit.database.kernel_tables import Realm
 from flatbed.tenants.kit.database.session import AgencySession, PlaneSession
-from flatbed.tenants.kit.problems import ConflictError
+from flatbed.tenants.kit.problems import ConflictError, InvalidError
+from flatbed.tenants.kit.schemas import Name, Slug
 
 LIVE: Final = "live"
 SANDBOX: Final = "sandbox"
@@ -23,6 +25,14 @@ class RealmSlugTakenError(ConflictError):
     code = "realm-slug-taken"
     title = "The realm's slug is taken"
     advice = "Choose another slug."
+
+
+class RealmNameError(InvalidError):
+    """A realm has a slug that fits into addresses, and a name."""
+
+    code = "realm-name"
+    title = "The realm's slug or name is not usable"
+    advice = "The slug has 1 to 63 of a-z, 0-9 and inner hyphens, the name 1 to 200 characters."
 
 
 def clock_of(realm: Realm) -> Clock:
@@ -50,8 +60,14 @@ async def open_realm(session: AgencySession, *, name: str, slug: str, kind: Real
     """Make the realm whose id the transaction is already bound to; its clock starts at ours.
 
     Raises:
+        RealmNameError: the slug or the name is not usable.
         RealmSlugTakenError: the transaction can only be rolled back then.
     """
+    try:
+        TypeAdapter(Slug).validate_python(slug)
+        TypeAdapter(Name).validate_python(name)
+    except ValidationError:
+        raise RealmNameError from None
     realm = Realm(
         id=session.realm_id,
         kind=kind,

@@ -78,6 +78,7 @@ def storable_json(value: object) -> None:
 
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_visible)]
 Text = Annotated[str, Field(min_length=1, max_length=20_000), AfterValidator(_visible)]
+Slug = Annotated[str, Field(pattern="^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$", examples=["acme"])]
 Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 ExternalRef = Annotated[
     str,

@@ -15,12 +15,12 @@ from flatbed.tenants.kit.schemas import (
     Metadata,
     Name,
     Output,
+    Slug,
     TimeZone,
     storable,
     unset,
 )
 
-Slug = Annotated[str, Field(pattern="^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$", examples=["acme"])]
 Email = Annotated[
     EmailStr,
     Field(max_length=254, description="Kept in lower case; unique among the agency's staff."),

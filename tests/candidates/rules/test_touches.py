@@ -204,7 +204,7 @@ class TestOnceADay:
         assert all(t.counted for t in effective(rows, BERLIN))
 
     def test_the_day_is_the_tenants_local_date(self) -> None:
-        """"once a day" is a tenant-local date."""
+        """Here "once a day" is a tenant-local date."""
         evening = replace(touch(0, P2), occurred_at=datetime(2026, 7, 1, 21, 59, tzinfo=UTC))
         night = replace(touch(0, P2), occurred_at=datetime(2026, 7, 1, 22, 1, tzinfo=UTC))
         assert sum(t.counted for t in effective([evening, night], BERLIN)) == 2

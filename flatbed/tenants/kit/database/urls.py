@@ -13,14 +13,22 @@ else:
     Plain = asyncpg.Connection  # generic in its stubs only
 
 
+class BadAddressError(ValueError):
+    """It is not a PostgreSQL URL."""
+
+
 def plain(url: str) -> str:
     """Return the URL with the scheme that asyncpg and libpq read, whatever driver it names.
 
-    Raises `ValueError` when it is not a PostgreSQL URL.
+    Raises `BadAddressError` when it is not a PostgreSQL URL.
     """
     scheme, colon, rest = url.partition("://")
     if not colon or scheme.partition("+")[0] not in {"postgres", "postgresql"}:
-        raise ValueError("a PostgreSQL address starts with postgresql://")
+        raise BadAddressError("a PostgreSQL address starts with postgresql://")
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        raise BadAddressError("the port of a PostgreSQL address is a number") from None
     return f"postgresql://{rest}"
 
 

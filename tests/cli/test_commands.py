@@ -1,0 +1,114 @@
+"""The commands in process: what they print, and their exit codes."""
+
+import json
+import socket
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from flatbed.app.cli.main import app
+from flatbed.tenants.kit.ids import uuid7
+from tests.api.support import SECRET
+from tests.support.postgres import TestDatabase
+
+
+class Shell:
+    """Runs commands with the environment of a deployment on the test database."""
+
+    def __init__(self, database: TestDatabase) -> None:
+        self.env: dict[str, str] = {
+            "FLATBED_DATABASE_URL": database.app_url,
+            "FLATBED_OWNER_DATABASE_URL": database.owner_url,
+            "FLATBED_SECRET_KEY": SECRET,
+        }
+
+    def run(self, *words: str, **env: str) -> Result:
+        """Run a command; ``env`` stands over the deployment's."""
+        return CliRunner().invoke(app, words, env={**self.env, **env})
+
+
+@pytest.fixture
+def shell(database: TestDatabase) -> Shell:
+    """The deployment's shell."""
+    return Shell(database)
+
+
+def parsed(result: Result) -> dict[str, Any]:
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+class TestRealmCreate:
+    @pytest.mark.parametrize("kind", ["live", "sandbox"])
+    def test_a_realm_is_made_and_its_secret_shown(self, shell: Shell, kind: str) -> None:
+        slug = f"cli-{uuid7().hex[-12:]}"
+        made = parsed(shell.run("realm", "create", slug, "--name", "A", "--kind", kind, "--json"))
+        assert (made["slug"], made["kind"]) == (slug, kind)
+        assert made["realm"].startswith("realm_")
+        assert made["client_id"].startswith("client_")
+        assert len(made["client_secret"]) > 40
+        again = shell.run("realm", "create", slug, "--name", "A")
+        assert again.exit_code == 3
+        assert "slug is taken" in again.stderr
+
+    @pytest.mark.parametrize(
+        ("slug", "name"), [("BAD slug", "A"), ("a/b", "A"), ("-a", "A"), ("fine", " "), ("", "A")]
+    )
+    def test_a_slug_or_name_that_is_none_is_refused(
+        self, shell: Shell, slug: str, name: str
+    ) -> None:
+        result = shell.run("realm", "create", "--name", name, "--", slug)
+        assert result.exit_code == 3
+        assert "slug or name is not usable" in result.stderr
+
+
+class TestDatabaseStatus:
+    def test_a_database_at_head_is_so(self, shell: Shell) -> None:
+        found = parsed(shell.run("db", "status", "--json"))
+        assert found["at_head"] is True
+        assert found["revision"] == found["head"]
+
+    def test_an_address_that_is_none_or_answers_not_is_told(self, shell: Shell) -> None:
+        for url in (
+            "nonsense",
+            "mysql://a@127.0.0.1/x",
+            "postgresql://a@127.0.0.1:port/x",
+            "postgresql://a@127.0.0.1:1/x",
+        ):
+            result = shell.run("db", "status", FLATBED_OWNER_DATABASE_URL=url)
+            assert result.exit_code == 3, url
+            assert result.stderr.strip(), url
+            assert "Traceback" not in result.output
+
+
+class TestServe:
+    """The program refuses to start as owner, superuser or with BYPASSRLS, and says why."""
+
+    @pytest.mark.parametrize("command", [("serve", "--port", "1"), ("worker",)])
+    def test_an_unsafe_role_is_named(
+        self, shell: Shell, database: TestDatabase, command: tuple[str, ...]
+    ) -> None:
+        for url, why in (
+            (database.owner_url, "owns tables or the database"),
+            (database.admin_url, "is a superuser"),
+        ):
+            result = shell.run(*command, FLATBED_DATABASE_URL=url)
+            assert result.exit_code == 3
+            assert why in result.stderr
+            assert "serves http" not in result.stderr
+
+    def test_a_weak_or_missing_secret_is_named(self, shell: Shell) -> None:
+        for secret in ("short", None):
+            env: dict[str, Any] = {"FLATBED_SECRET_KEY": secret}
+            result = shell.run("serve", **env)
+            assert result.exit_code == 3
+            assert "FLATBED_SECRET_KEY" in result.stderr
+
+    def test_a_port_that_is_taken_is_named(self, shell: Shell) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = str(taken.getsockname()[1])
+            result = shell.run("serve", "--port", port)
+        assert result.exit_code == 3
+        assert f"cannot listen on 127.0.0.1:{port}" in result.stderr
