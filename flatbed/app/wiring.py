@@ -37,7 +37,6 @@ from flatbed.tenants.kit.settings import KernelSettings
 from flatbed.tenants.oauth.wiring import OAuth, build_oauth, ensure_signing_key
 from flatbed.tenants.organizations.service import RealmTenants
 
-
 READY_SECONDS: Final = 3
 """A database that needs longer to answer is not ready."""
 

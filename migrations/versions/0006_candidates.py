@@ -1,7 +1,7 @@
 """Candidates with everything below them, and exclusions, which may name one."""
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from flatbed.tenants.kit.database import schema
 from flatbed.tenants.kit.database.columns import (
@@ -64,6 +64,12 @@ def upgrade() -> None:
         sa.Column("exit_reason", sa.Text),
         sa.Column("exited_at", sa.DateTime(timezone=True)),
         sa.Column("core_argument", sa.Text),
+        sa.Column(
+            "past_arguments",
+            ARRAY(sa.Text),
+            nullable=False,
+            server_default=sa.text("'{}'::text[]"),
+        ),
         sa.Column("next_due_at", sa.DateTime(timezone=True)),
         sa.Column("hunter_id", sa.Uuid),
         sa.Column("entry_id", sa.Uuid),

@@ -11,7 +11,7 @@ from flatbed.app.cli.document import document
 from flatbed.app.openapi import permission_page
 from flatbed.app.permissions import PERMISSIONS, agree
 from flatbed.app.routers import ROUTERS
-from flatbed.tenants.access.permissions import PermissionTableError, Permissions
+from flatbed.tenants.access.permissions import Permissions, PermissionTableError
 from flatbed.tenants.kit.problems import Problem, catalogue
 
 ROOT = Path(__file__).parents[2]

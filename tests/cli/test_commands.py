@@ -1,10 +1,13 @@
 """The commands in process: what they print, and their exit codes."""
 
 import json
+import logging
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import structlog
 from typer.testing import CliRunner, Result
 
 from flatbed.app.cli.main import app
@@ -29,9 +32,14 @@ class Shell:
 
 
 @pytest.fixture
-def shell(database: TestDatabase) -> Shell:
-    """The deployment's shell."""
-    return Shell(database)
+def shell(database: TestDatabase) -> Iterator[Shell]:
+    """The deployment's shell; the logs that a command set up are taken down again."""
+    root, kept = logging.getLogger(), structlog.get_config()
+    handlers, level = list(root.handlers), root.level
+    yield Shell(database)
+    structlog.configure(**kept)
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def parsed(result: Result) -> dict[str, Any]:

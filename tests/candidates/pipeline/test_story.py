@@ -85,3 +85,24 @@ class TestStory:
         assert len(await worked.site.rows(AuditPending)) == len(rows)
         kept = await worked.site.rows(Transition, Transition.candidate_id == worked.uuid)
         assert len(kept) == 1
+
+
+class TestOwnWords:
+    async def test_an_echo_of_an_argument_that_was_since_changed_is_no_interest_of_his_own(
+        self, world: World
+    ) -> None:
+        """A statement that "does not merely repeat our core argument or messages"."""
+        worked = await (await site(world)).found()
+        await worked.to("engaged")
+        argument = (await worked.read())["core_argument"]
+        said = await worked.touch("P3", text="I bring our head of sales.")
+        await worked.record(
+            "evidence",
+            kind="interest_statement",
+            touchpoint_id=said["id"],
+            contact_id=worked.chief,
+            statement=argument,
+        )
+        for other in ("Something else altogether about branches.", None):
+            assert (await worked.patch(core_argument=other)).status_code == 200
+            assert "discovering.own_words" in failing((await worked.gates())["criteria"])

@@ -105,6 +105,9 @@ async def update(
     candidate = await candidate_to_write(session, candidate_id)
     match(candidate.version, version)
     changed = body.model_fields_set - {"nurture"}
+    if "core_argument" in changed and candidate.core_argument not in {None, body.core_argument}:
+        # What we argued once stays ours: a partner who repeats it does not voice an own interest.
+        candidate.past_arguments = [*candidate.past_arguments, candidate.core_argument]
     for field in changed & PLAIN:
         setattr(candidate, field, getattr(body, field))
     if "metadata" in changed:

@@ -5,11 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     CheckConstraint,
     ForeignKeyConstraint,
     Index,
     Integer,
+    Text,
     UniqueConstraint,
     text,
 )
@@ -110,6 +112,9 @@ class Candidate(TenantRow, Resource, Base):
     exit_reason: Mapped[str | None]
     exited_at: Mapped[datetime | None]
     core_argument: Mapped[str | None]
+    past_arguments: Mapped[list[str]] = mapped_column(
+        ARRAY(Text), default=list, server_default=text("'{}'::text[]")
+    )
     next_due_at: Mapped[datetime | None]
     hunter_id: Mapped[UUID | None]
     entry_id: Mapped[UUID | None]

@@ -242,7 +242,8 @@ def _similarity(s: Situation, statement: Evidence) -> float:
         for t in s.touches
         if t.touch.side is not Side.PARTNER and t.touch.occurred_at < made_at
     )
-    return overlap(statement.statement or "", (s.snapshot.core_argument, *ours))
+    argued = (s.snapshot.core_argument, *s.snapshot.past_arguments)
+    return overlap(statement.statement or "", (*argued, *ours))
 
 
 def _executive_aligned(s: Situation) -> tuple[CriterionResult, ...]:

@@ -154,6 +154,7 @@ class CandidateSnapshot:
     group_billed: bool = False
     holds_entry: bool = False
     core_argument: str = ""
+    past_arguments: tuple[str, ...] = ()
     touches: tuple[Touch, ...] = ()
     contacts: tuple[Contact, ...] = ()
     rights: tuple[ChannelRight, ...] = ()

@@ -94,6 +94,7 @@ def _snapshot(
         group_billed=around.group_billed,
         holds_entry=candidate.entry_id is not None,
         core_argument=candidate.core_argument or "",
+        past_arguments=tuple(candidate.past_arguments),
         touches=tuple(
             to_touch(row, verdicts[row.id], c_level=row.contact_id in c_level)
             for row in records.touchpoints
