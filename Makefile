@@ -40,7 +40,7 @@ $(STAMP): pyproject.toml requirements.lock requirements-dev.lock requirements-bu
 	@"$(BIN)/python" -c '$(NEW_ENOUGH)' || { echo "$(VENV) holds an older Python: remove it and run make setup again" >&2; exit 1; }
 	@"$(BIN)/python" -m pip --version >/dev/null 2>&1 || "$(BIN)/python" -m ensurepip >/dev/null
 	@"$(BIN)/python" -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-build.lock
-	@$(with_pip_index) "$(BIN)/uv" pip sync --quiet --python "$(BIN)/python" --require-hashes requirements-build.lock requirements-dev.lock
+	@$(with_pip_index) "$(BIN)/uv" pip sync --quiet --compile-bytecode --python "$(BIN)/python" --require-hashes requirements-build.lock requirements-dev.lock
 	@"$(BIN)/uv" pip install --quiet --python "$(BIN)/python" --offline --no-deps --no-build-isolation --editable .
 	@touch "$@"
 
