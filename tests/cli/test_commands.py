@@ -11,6 +11,7 @@ import structlog
 from typer.testing import CliRunner, Result
 
 from flatbed.app.cli.main import app
+from flatbed.tenants.kit.database.urls import with_database
 from flatbed.tenants.kit.ids import uuid7
 from tests.api.support import SECRET
 from tests.support.postgres import TestDatabase
@@ -70,6 +71,23 @@ class TestRealmCreate:
         result = shell.run("realm", "create", "--name", name, "--", slug)
         assert result.exit_code == 3
         assert "slug or name is not usable" in result.stderr
+
+    def test_another_secret_than_the_databases_makes_nothing(self, shell: Shell) -> None:
+        parsed(shell.run("realm", "create", f"cli-{uuid7().hex[-12:]}", "--name", "A", "--json"))
+        slug = f"cli-{uuid7().hex[-12:]}"
+        for words in (("realm", "create", slug, "--name", "A"), ("serve",), ("worker",)):
+            result = shell.run(*words, FLATBED_SECRET_KEY="another secret of 32 bytes or more")
+            assert result.exit_code == 3
+            assert "FLATBED_SECRET_KEY is not the one" in result.stderr
+        parsed(shell.run("realm", "create", slug, "--name", "A", "--json"))
+
+    def test_a_database_that_is_not_migrated_is_told(
+        self, shell: Shell, database: TestDatabase
+    ) -> None:
+        url = with_database(database.app_url, "postgres")
+        result = shell.run("realm", "create", "a", "--name", "A", FLATBED_DATABASE_URL=url)
+        assert result.exit_code == 3
+        assert "flatbed db status" in result.stderr
 
 
 class TestDatabaseStatus:

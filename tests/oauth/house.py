@@ -26,9 +26,11 @@ from flatbed.tenants.oauth.wiring import OAuth, build_oauth, ensure_signing_key
 from flatbed.tenants.organizations.router import router as organizations
 from flatbed.tenants.organizations.service import RealmTenants
 from flatbed.tenants.organizations.staff_router import router as staff
+from tests.api.support import SECRET
 
 ISSUER = "http://127.0.0.1:8080"
-SECRET_KEY = b"a secret of the tests, longer than 32 bytes"
+SECRET_KEY = SECRET.encode()
+"""The same in every test: signing keys of one database open with one secret."""
 CALLER = Caller("system:test", "")
 SOFTWARE_HOUSE = {
     "name": "Northwind Software",

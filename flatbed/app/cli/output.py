@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 import typer
 from rich.console import Console
+from sqlalchemy.exc import SQLAlchemyError
 
 from flatbed.app.cli.serving import CannotListenError
 from flatbed.app.wiring import SettingsMissingError
@@ -20,13 +21,16 @@ from flatbed.tenants.kit.database.guard import UnsafeRoleError
 from flatbed.tenants.kit.database.provision import ProvisionError
 from flatbed.tenants.kit.database.urls import BadAddressError
 from flatbed.tenants.kit.embedded.errors import EmbeddedPostgresError
+from flatbed.tenants.kit.failures import failure_code
 from flatbed.tenants.kit.problems import Problem
+from flatbed.tenants.oauth.wiring import SigningKeyUnreadableError
 
 TOLD = (
     BadAddressError,
     CannotListenError,
     EmbeddedPostgresError,
     ProvisionError,
+    SigningKeyUnreadableError,
     UnsafeRoleError,
 )
 """Their texts are ours, for the person at the command line."""
@@ -65,6 +69,9 @@ def told() -> Iterator[None]:
     except (OSError, asyncpg.PostgresError) as error:
         # The server's text may repeat a value; its kind says enough here.
         refuse(f"the database did not answer as needed ({type(error).__name__})")
+    except SQLAlchemyError as error:
+        code = failure_code(error)
+        refuse(f"the database did not answer as needed ({code}): see `flatbed db status`")
 
 
 def refuse(text: str) -> None:

@@ -50,6 +50,8 @@ def create(
 async def _create(settings: KernelSettings, slug: str, name: str, kind: Kind) -> OpenedRealm:
     program = build(settings)
     try:
+        # As the server would: a realm made with another secret could never sign in.
+        await program.start()
         return await create_realm(
             program.database, program.keyring, PERMISSIONS, slug=slug, name=name, kind=kind.value
         )

@@ -60,11 +60,9 @@ async def _check_dispute(
     if dispute.status != CaseStatus.ANSWERED.value or dispute.decide_by is None:
         raise DisputeStateError(extra={"state": dispute.status})
     over = session.now() >= dispute.decide_by
-    if principal.role is Role.COMPLIANCE:
-        if not over:
-            raise DecisionNotDueError
-        return
-    if over:
+    if principal.role is Role.COMPLIANCE and not over:
+        raise DecisionNotDueError
+    if principal.role is not Role.COMPLIANCE and over:
         raise DecisionOverdueError
     await _check_uninvolved(session, principal, candidate)
 
@@ -76,8 +74,6 @@ async def _check_review(
     review: QualificationReview,
 ) -> None:
     """A review has no term; compliance may decide it where every lead had a hand in it."""
-    if principal.role is Role.COMPLIANCE:
-        return
     push = await touchpoints.find(session, candidate.id, review.touchpoint_id)
     if push is not None and push.recorded_by == principal.actor:
         raise DeciderInvolvedError
@@ -87,6 +83,7 @@ async def _check_review(
 async def _check_uninvolved(
     session: TenantReadSession, principal: Principal, candidate: Candidate
 ) -> None:
+    # Of everybody, compliance too: a role may have changed since, the hand in it has not.
     if principal.staff_id is None or principal.staff_id == candidate.hunter_id:
         raise DeciderInvolvedError
     if await repository.had_a_hand(session, candidate.id, principal.actor):

@@ -44,6 +44,7 @@ def freeze(case: Case, gate: GateCheck, now: datetime) -> tuple[dict[str, Any], 
         "plan": _plan(s.plan),
         "contacts": _contacts(s),
         "facts": _facts(s),
+        "judgements": _judgements(s),
     }
     frozen: dict[str, Any] = json.loads(canonical(content))
     return frozen, digest(frozen)
@@ -217,9 +218,27 @@ def _facts(s: Situation) -> list[dict[str, Any]]:
         {
             "id": encode("fact", one.id),
             "source": one.source,
+            "source_kind": one.source_kind,
+            "attribute": one.attribute,
+            "value_sha256": None if one.attribute is None else digest(one.value),
             "observed_on": one.observed_on,
             "trigger_on": one.trigger_on,
             "cited": one.id in cited,
         }
         for one in s.snapshot.facts
+    ]
+
+
+def _judgements(s: Situation) -> list[dict[str, Any]]:
+    """The last word on each judged criterion: later ones do not change what was billed."""
+    return [
+        {
+            "id": encode("judg", one.id),
+            "criterion": one.criterion,
+            "verdict": one.verdict,
+            "thousandths": one.thousandths,
+            "source_kind": one.source_kind,
+            "at": one.at,
+        }
+        for one in s.snapshot.judgements
     ]

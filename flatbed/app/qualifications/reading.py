@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from flatbed.app.campaigns.readers import actor_shown
 from flatbed.app.candidates.records.service import candidate_to_read
 from flatbed.app.qualifications import repository
 from flatbed.app.qualifications.models import Dispute, Qualification, QualificationReview
@@ -120,8 +121,6 @@ def _values(
     principal: Principal,
 ) -> dict[str, Any]:
     values = {name: getattr(row, name, None) for name in model.model_fields if name != "metadata"}
-    if principal.role is Role.ISV_CLIENT:
-        for name in values.keys() & set(ACTORS):
-            if str(values[name]).startswith("staff:"):
-                values[name] = None
+    for name in values.keys() & set(ACTORS):
+        values[name] = actor_shown(values[name], principal)
     return values

@@ -12,10 +12,12 @@ from sqlalchemy.dialects.postgresql import insert
 from flatbed.app.candidates.models import (
     Candidate,
     EvidenceConfirmation,
+    Touchpoint,
     TouchpointVerdict,
     Transition,
 )
 from flatbed.app.candidates.rules.stages import Stage
+from flatbed.app.candidates.rules.touches import Side
 from flatbed.app.qualifications.models import (
     Dispute,
     DisputeCard,
@@ -141,9 +143,15 @@ async def open_review(
 
 
 async def had_a_hand(session: TenantReadSession, candidate_id: UUID, actor: str) -> bool:
-    """Whether the actor audited a touch, confirmed evidence, gave an override or submitted."""
+    """Whether the actor reached out, audited, confirmed evidence, gave an override or submitted."""
     statement = select(
         or_(
+            exists().where(
+                Touchpoint.tenant_id == session.tenant_id,
+                Touchpoint.candidate_id == candidate_id,
+                Touchpoint.side == Side.AGENCY.value,
+                Touchpoint.recorded_by == actor,
+            ),
             exists().where(
                 TouchpointVerdict.tenant_id == session.tenant_id,
                 TouchpointVerdict.candidate_id == candidate_id,

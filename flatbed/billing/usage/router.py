@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Response
-from pydantic import AwareDatetime
 
 from flatbed.billing.ids import PeriodId
 from flatbed.billing.usage import reports
@@ -19,16 +18,17 @@ from flatbed.billing.usage.states import UsageState
 from flatbed.tenants.access.calls import TenantRead
 from flatbed.tenants.access.require import require
 from flatbed.tenants.kit.http import Listing, reply
+from flatbed.tenants.kit.schemas import UtcInstant
 
 router = APIRouter(prefix="/v1", tags=["usage"])
 
 
 def usage_filters(
     occurred_from: Annotated[
-        AwareDatetime | None, Query(alias="from", description="Occurred at this instant or later.")
+        UtcInstant | None, Query(alias="from", description="Occurred at this instant or later.")
     ] = None,
     occurred_to: Annotated[
-        AwareDatetime | None, Query(alias="to", description="Occurred before this instant.")
+        UtcInstant | None, Query(alias="to", description="Occurred before this instant.")
     ] = None,
     campaign_id: CampaignRef | None = None,
     state: UsageState | None = None,

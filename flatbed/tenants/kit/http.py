@@ -238,17 +238,37 @@ def from_validation(error: RequestValidationError) -> Problem:
         return MalformedError()
     return InvalidError(
         errors=[
-            FieldError(_pointer(finding["loc"]), finding["type"].replace("_", "-"), _words(finding))
+            FieldError(
+                _pointer(finding["loc"], error.body),
+                finding["type"].replace("_", "-"),
+                _words(finding),
+            )
             for finding in findings
         ]
     )
 
 
-def _pointer(loc: tuple[Any, ...]) -> str:
+def _pointer(loc: tuple[Any, ...], body: object) -> str:
+    """Where in the request; pydantic names the tried member of a union too, which nobody sent."""
     where, *path = loc
-    if where == "body":
-        return "".join(f"/{str(p).replace('~', '~0').replace('/', '~1')}" for p in path)
-    return f"{where}:{'.'.join(str(p) for p in path)}"
+    if where != "body":
+        return f"{where}:{'.'.join(str(p) for p in path)}"
+    pointer, value = "", body
+    for place, step in enumerate(path, start=1):
+        sent = isinstance(value, dict) and step in value
+        if not sent and not (isinstance(value, list) and isinstance(step, int)):
+            if place < len(path) or not isinstance(value, dict):
+                continue
+            # What is missing from an object is named too.
+        pointer += f"/{str(step).replace('~', '~0').replace('/', '~1')}"
+        value = _below(value, step)
+    return pointer
+
+
+def _below(value: Any, step: Any) -> Any:  # noqa: ANN401 - JSON's own type
+    if isinstance(value, dict):
+        return value.get(step)
+    return value[step] if step < len(value) else None
 
 
 REPEATING = frozenset({"json_invalid", "uuid_parsing", "datetime_parsing", "union_tag_invalid"})

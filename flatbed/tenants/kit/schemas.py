@@ -2,12 +2,13 @@
 
 import math
 import re
+from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
 import pycountry
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from flatbed.tenants.kit.canonical import canonical
 
@@ -103,6 +104,20 @@ MoneyMinor = Annotated[
         description="Integer minor units of the currency.",
         examples=[450000],
     ),
+]
+
+
+def _utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("The instant lies outside of the years 1 to 9999.") from None
+
+
+UtcInstant = Annotated[
+    AwareDatetime,
+    Field(description="With its offset from UTC.", examples=["2026-03-02T09:30:00+01:00"]),
+    AfterValidator(_utc),
 ]
 
 

@@ -47,9 +47,17 @@ class LoadedKey:
 
 
 async def ensure_signing_key(database: Database, keyring: Keyring) -> None:
-    """Make the first active key if there is none; of two processes at once, one makes it."""
+    """Make the first active key if there is none; of two processes at once, one makes it.
+
+    Raises:
+        SigningKeyUnreadableError: the deployment runs with another secret: no client could get
+            a token, and each secret given out now would be lost.
+    """
     async with database.login(caller=CALLER) as session:
-        if any(row.state == "active" for row in await usable_keys(session)):
+        rows = [row for row in await usable_keys(session) if row.state == "active"]
+        if rows:
+            for row in rows:
+                _opened(keyring, row)
             return
         key = ECKey.generate_key(CURVE, private=True)
         private = json.dumps(key.as_dict(private=True)).encode()
@@ -129,10 +137,17 @@ class Keys:
         self._loaded_at = self._monotonic()
 
     def _read(self, row: SigningKey) -> LoadedKey:
-        try:
-            private = json.loads(self._keyring.box(BOX).decrypt(row.private_box))
-        except InvalidToken:
-            raise SigningKeyUnreadableError from None
+        private = _opened(self._keyring, row)
         public = {**row.public_jwk, "kid": row.kid, "use": "sig", "alg": ALGORITHM}
         key = ECKey.import_key(private)
         return LoadedKey(row.kid, public, key, row.state == "active")
+
+
+def _opened(keyring: Keyring, row: SigningKey) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(keyring.box(BOX).decrypt(row.private_box))
+    except InvalidToken:
+        raise SigningKeyUnreadableError(
+            "FLATBED_SECRET_KEY is not the one that this database was set up with"
+        ) from None
+    return found

@@ -13,7 +13,7 @@ from flatbed.tenants.kit.database.engine import Database
 from flatbed.tenants.kit.database.session import Caller
 from flatbed.tenants.oauth.authenticator import TokenAuthenticator
 from flatbed.tenants.oauth.forms import read_form
-from flatbed.tenants.oauth.keys import Keys, ensure_signing_key
+from flatbed.tenants.oauth.keys import Keys, SigningKeyUnreadableError, ensure_signing_key
 from flatbed.tenants.oauth.server import AUTH_METHODS, CLIENT_CREDENTIALS, Reply, Server, refusal
 from flatbed.tenants.oauth.service import Clients
 from flatbed.tenants.oauth.standing import Standings
@@ -88,4 +88,4 @@ def build_oauth(
     )
 
 
-__all__ = ["OAuth", "build_oauth", "ensure_signing_key"]
+__all__ = ["OAuth", "SigningKeyUnreadableError", "build_oauth", "ensure_signing_key"]

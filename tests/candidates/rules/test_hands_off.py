@@ -12,7 +12,7 @@ from flatbed.app.candidates.rules.snapshot import (
     Waiting,
 )
 from flatbed.app.candidates.rules.stages import EvidenceKind, Stage
-from flatbed.app.candidates.rules.touches import Provenance, Side, TouchClass
+from flatbed.app.candidates.rules.touches import Provenance, Side, TouchClass, Verdict
 from tests.candidates.rules.factory import (
     CEO,
     RUBRIC,
@@ -61,6 +61,23 @@ class TestHandsOff:
         """After the date of the decision statement."""
         for at in (day(27), day(28)):
             assert not self.fails(with_touches(self_driven(), touch(90, at, "push")), EARLIEST)
+
+    def test_a_decision_that_only_we_attest_counts_from_when_it_was_said(self) -> None:
+        """Hunters may date a touch back at most 5 business days, and win no stretch by it."""
+
+        def carried(provenance: Provenance, *verdicts: Verdict) -> CandidateSnapshot:
+            found = self_driven()
+            touches = tuple(
+                replace(one, provenance=provenance, recorded_at=day(35), verdicts=verdicts)
+                if one.id == UUID(int=1028)
+                else one
+                for one in found.touches
+            )
+            return replace(found, touches=touches)
+
+        assert self.fails(carried(Provenance.ATTESTED), day(36))
+        assert not self.fails(carried(Provenance.SYSTEM), day(36))
+        assert not self.fails(carried(Provenance.ATTESTED, audit(TouchClass.P3)), day(36))
 
     def test_answering_a_partners_request_stays_allowed(self) -> None:
         """Answering a partner's request stays allowed."""

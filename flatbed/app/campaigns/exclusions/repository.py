@@ -63,13 +63,14 @@ async def is_active(
 
 
 async def is_pending(session: TenantReadSession, candidate_id: UUID) -> bool:
-    """Whether an exclusion that met the candidate waits for consent."""
-    found = exists().where(
+    """Whether an exclusion that met the candidate waits for consent, and none was refused."""
+    of_candidate = (
         Exclusion.tenant_id == session.tenant_id,
         Exclusion.candidate_id == candidate_id,
-        Exclusion.status == "pending_consent",
     )
-    return bool(await session.scalar(select(found)))
+    waits = exists().where(*of_candidate, Exclusion.status == "pending_consent")
+    refused = exists().where(*of_candidate, Exclusion.status == "refused")
+    return bool(await session.scalar(select(waits & ~refused)))
 
 
 async def remove(session: TenantSession, exclusion: Exclusion) -> None:

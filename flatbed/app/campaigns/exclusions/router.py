@@ -34,7 +34,7 @@ async def create_exclusion(
 
     async def work() -> Response:
         worked = call.request.app.state.program.worked_candidates
-        exclusion, version = await service.create(call.session, body, worked)
+        exclusion, version = await service.create(call.session, call.principal, body, worked)
         location = f"/v1/exclusions/{encode('excl', exclusion.id)}"
         return reply(exclusion, status=201, version=version, location=location)
 
@@ -53,6 +53,7 @@ async def list_exclusions(
     return reply(
         await service.page(
             call.session,
+            call.principal,
             cursors,
             cursor=listing.cursor,
             limit=listing.limit,
@@ -70,7 +71,7 @@ async def get_exclusion(
     call: Annotated[TenantRead, require("campaigns:read").tenant_read],
 ) -> Response:
     """Read one exclusion."""
-    exclusion, version = await service.get(call.session, exclusion_id)
+    exclusion, version = await service.get(call.session, call.principal, exclusion_id)
     return reply(exclusion, version=version)
 
 
@@ -99,7 +100,9 @@ async def consent_exclusion(
     """Consent to the exclusion of a company that has been worked far, or refuse it."""
 
     async def work() -> Response:
-        exclusion, new_version = await service.consent(call.session, exclusion_id, body, version)
+        exclusion, new_version = await service.consent(
+            call.session, call.principal, exclusion_id, body, version
+        )
         return reply(exclusion, version=new_version)
 
     return await call.once(work)

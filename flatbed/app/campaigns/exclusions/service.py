@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from flatbed.app.campaigns.exclusions import repository
-from flatbed.app.campaigns.exclusions.errors import ExclusionDecidedError
+from flatbed.app.campaigns.exclusions.errors import ExclusionDecidedError, ExclusionRefusedError
 from flatbed.app.campaigns.exclusions.names import name_key
 from flatbed.app.campaigns.exclusions.ports import WorkedCandidates
 from flatbed.app.campaigns.exclusions.schemas import (
@@ -24,6 +24,8 @@ from flatbed.app.campaigns.exclusions.schemas import (
 from flatbed.app.campaigns.method import Stage
 from flatbed.app.campaigns.models import Exclusion
 from flatbed.app.campaigns.orders import repository as campaigns
+from flatbed.app.campaigns.readers import actor_shown
+from flatbed.tenants.access.principal import Principal
 from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.cursors import Cursors, Position
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
@@ -37,7 +39,7 @@ REFUSED: Final = "refused"
 
 
 async def create(
-    session: TenantSession, body: ExclusionCreate, worked: WorkedCandidates
+    session: TenantSession, principal: Principal, body: ExclusionCreate, worked: WorkedCandidates
 ) -> tuple[ExclusionRead, int]:
     """Exclude a company, or ask for it where it has been worked to ``discovering`` or further.
 
@@ -66,21 +68,24 @@ async def create(
     figures = {"status": exclusion.status, "before_launch": exclusion.before_launch}
     mutation(session, "exclusion.created", "excl", exclusion.id, figures)
     await session.flush()
-    return _read(exclusion), exclusion.version
+    return _read(exclusion, principal), exclusion.version
 
 
-async def get(session: TenantReadSession, exclusion_id: UUID) -> tuple[ExclusionRead, int]:
+async def get(
+    session: TenantReadSession, principal: Principal, exclusion_id: UUID
+) -> tuple[ExclusionRead, int]:
     """The exclusion and its ETag.
 
     Raises:
         NotFoundError: no such exclusion of this tenant.
     """
     exclusion = await _found(session, exclusion_id)
-    return _read(exclusion), exclusion.version
+    return _read(exclusion, principal), exclusion.version
 
 
 async def page(
     session: TenantReadSession,
+    principal: Principal,
     cursors: Cursors,
     *,
     cursor: str | None,
@@ -92,7 +97,8 @@ async def page(
     window = cursors.window(cursor, limit)
     rows = await repository.page(session, window, status=status, external_ref=external_ref)
     shown, envelope = cursors.page(window, rows, lambda row: Position(row.updated_at, row.id))
-    return ExclusionPage(data=[_read(row) for row in shown], **envelope.model_dump())
+    data = [_read(row, principal) for row in shown]
+    return ExclusionPage(data=data, **envelope.model_dump())
 
 
 async def delete(session: TenantSession, exclusion_id: UUID, etag: int) -> None:
@@ -101,15 +107,23 @@ async def delete(session: TenantSession, exclusion_id: UUID, etag: int) -> None:
     Raises:
         NotFoundError: no such exclusion of this tenant.
         PreconditionFailedError: another version is stored.
+        ExclusionRefusedError: a lead refused it; without the refusal it could be asked for anew,
+            and hold up a qualification each time.
     """
     exclusion = await _found(session, exclusion_id, lock=True)
     match(exclusion.version, etag)
+    if exclusion.status == REFUSED:
+        raise ExclusionRefusedError(extra={"state": exclusion.status})
     mutation(session, "exclusion.deleted", "excl", exclusion.id, {"status": exclusion.status})
     await repository.remove(session, exclusion)
 
 
 async def consent(
-    session: TenantSession, exclusion_id: UUID, body: ExclusionConsent, etag: int | None
+    session: TenantSession,
+    principal: Principal,
+    exclusion_id: UUID,
+    body: ExclusionConsent,
+    etag: int | None,
 ) -> tuple[ExclusionRead, int]:
     """A lead's decision: the exclusion becomes active or refused.
 
@@ -133,7 +147,7 @@ async def consent(
         figures["candidate_id"] = encode("cand", exclusion.candidate_id)
     mutation(session, action, "excl", exclusion.id, figures)
     await session.flush()
-    return _read(exclusion), exclusion.version
+    return _read(exclusion, principal), exclusion.version
 
 
 async def check(
@@ -171,7 +185,10 @@ async def was_excluded_before(
 
 
 async def awaits_consent(session: TenantReadSession, candidate_id: UUID) -> bool:
-    """Whether an exclusion that met this candidate waits for a lead: an open conflict."""
+    """Whether an exclusion that met this candidate waits for a lead: an open conflict.
+
+    Not after a refusal: asking again is free, and holds nothing up.
+    """
     return await repository.is_pending(session, candidate_id)
 
 
@@ -188,8 +205,9 @@ async def _found(
     return exclusion
 
 
-def _read(row: Exclusion) -> ExclusionRead:
+def _read(row: Exclusion, principal: Principal) -> ExclusionRead:
+    hidden = {"metadata", "consented_by"}
     return ExclusionRead.model_validate(
-        {field: getattr(row, field) for field in ExclusionRead.model_fields if field != "metadata"}
-        | {"metadata": row.metadata_}
+        {field: getattr(row, field) for field in ExclusionRead.model_fields if field not in hidden}
+        | {"metadata": row.metadata_, "consented_by": actor_shown(row.consented_by, principal)}
     )

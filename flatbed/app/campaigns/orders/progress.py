@@ -91,6 +91,7 @@ def _move(session: TenantSession, campaign: Campaign, action: Action) -> None:
 
 
 async def _noted(session: TenantSession, campaign: Campaign) -> CampaignState:
-    campaign.updated_at = session.now()
+    # A sweep's clock stands at its deadline, maybe before the row's last change.
+    campaign.updated_at = max(campaign.updated_at, session.now())
     await session.flush()
     return CampaignState(campaign.status)

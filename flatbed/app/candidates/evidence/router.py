@@ -44,6 +44,7 @@ async def list_evidence(
     return reply(
         await service.page(
             call.session,
+            call.principal,
             call.cursors(candidate_id=candidate_id),
             candidate_id,
             cursor=listing.cursor,

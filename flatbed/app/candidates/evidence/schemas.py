@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from flatbed.app.candidates.intelligence.schemas import SourceUrl
-from flatbed.app.candidates.records.fields import Instant
+from flatbed.app.candidates.records.fields import Actor, Day, Instant
 from flatbed.app.candidates.rules.stages import EvidenceKind
 from flatbed.app.candidates.rules.touches import Provenance
 from flatbed.app.ids import CandidateId, ContactId, EvidenceId, FactId, TouchpointId
@@ -85,7 +85,7 @@ class Agreement(EvidenceInput):
 
     kind: Literal[EvidenceKind.AGREEMENT]
     plan_number: PlanNumber
-    signed_on: Annotated[date, Field(description="The day in the tenant's time zone.")]
+    signed_on: Annotated[Day, Field(description="The day in the tenant's time zone.")]
 
 
 class BusinessAction(EvidenceInput):
@@ -141,7 +141,7 @@ class ConfirmationCreate(Input):
 class ConfirmationRead(Output):
     """A lead's confirmation; never changed."""
 
-    actor: str
+    actor: Actor
     note: str | None
     at: datetime
 
@@ -165,7 +165,7 @@ class EvidenceRead(Output):
     description: str | None
     url: str | None
     provenance: Provenance
-    recorded_by: str
+    recorded_by: Actor
     recorded_at: datetime
     confirmation: ConfirmationRead | None
     external_ref: str | None

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, time
 from uuid import UUID
 
+from flatbed.app.campaigns.readers import actor_shown
 from flatbed.app.candidates.evidence import repository
 from flatbed.app.candidates.evidence.errors import EvidenceConfirmedError
 from flatbed.app.candidates.evidence.schemas import (
@@ -92,11 +93,12 @@ async def create(
     mutation(session, "evidence.recorded", "evid", evidence.id, detail)
     await records.touch_candidate(session, candidate)
     await session.flush()
-    return _read(evidence, None)
+    return _read(evidence, None, principal)
 
 
 async def page(
     session: TenantReadSession,
+    principal: Principal,
     cursors: Cursors,
     candidate_id: UUID,
     *,
@@ -113,7 +115,7 @@ async def page(
     rows = await repository.page(session, candidate.id, window)
     shown, envelope = cursors.page(window, rows, lambda row: Position(row.occurred_at, row.id))
     confirmed = await repository.confirmations(session, candidate.id, [row.id for row in shown])
-    data = [_read(row, confirmed.get(row.id)) for row in shown]
+    data = [_read(row, confirmed.get(row.id), principal) for row in shown]
     return EvidencePage(data=data, **envelope.model_dump())
 
 
@@ -152,7 +154,7 @@ async def confirm(
     mutation(session, "evidence.confirmed", "evid", evidence.id, detail)
     await records.touch_candidate(session, candidate)
     await session.flush()
-    return _read(evidence, confirmation)
+    return _read(evidence, confirmation, principal)
 
 
 async def _touch(
@@ -231,7 +233,9 @@ async def _check_uninvolved(
         raise AuditorInvolvedError
 
 
-def _read(evidence: Evidence, confirmation: EvidenceConfirmation | None) -> EvidenceRead:
+def _read(
+    evidence: Evidence, confirmation: EvidenceConfirmation | None, principal: Principal
+) -> EvidenceRead:
     data = evidence.data
     return EvidenceRead.model_validate(
         {
@@ -251,9 +255,14 @@ def _read(evidence: Evidence, confirmation: EvidenceConfirmation | None) -> Evid
             "description": data.get("description"),
             "url": data.get("url"),
             "provenance": evidence.provenance,
-            "recorded_by": evidence.recorded_by,
+            "recorded_by": actor_shown(evidence.recorded_by, principal),
             "recorded_at": evidence.recorded_at,
-            "confirmation": confirmation and ConfirmationRead.model_validate(confirmation),
+            "confirmation": confirmation
+            and ConfirmationRead(
+                actor=actor_shown(confirmation.actor, principal),
+                note=confirmation.note,
+                at=confirmation.at,
+            ),
             "external_ref": evidence.external_ref,
             "metadata": evidence.metadata_,
         }

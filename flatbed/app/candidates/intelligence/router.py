@@ -30,7 +30,8 @@ async def create_fact(
     """Record a sourced fact; one with `trigger_on` dates an acute interest."""
 
     async def work() -> Response:
-        return reply(await service.create_fact(call.session, candidate_id, body), status=201)
+        made = await service.create_fact(call.session, call.principal, candidate_id, body)
+        return reply(made, status=201)
 
     return await call.once(work)
 
@@ -45,6 +46,7 @@ async def list_facts(
     return reply(
         await service.facts(
             call.session,
+            call.principal,
             call.cursors(candidate_id=candidate_id),
             candidate_id,
             cursor=listing.cursor,
@@ -67,7 +69,8 @@ async def create_judgement(
     """Judge a criterion of the campaign's profile, with a reason; the last word counts."""
 
     async def work() -> Response:
-        return reply(await service.judge(call.session, candidate_id, body), status=201)
+        made = await service.judge(call.session, call.principal, candidate_id, body)
+        return reply(made, status=201)
 
     return await call.once(work)
 
@@ -82,6 +85,7 @@ async def list_judgements(
     return reply(
         await service.judgements(
             call.session,
+            call.principal,
             call.cursors(candidate_id=candidate_id),
             candidate_id,
             cursor=listing.cursor,

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, JsonValue
 
 from flatbed.app.campaigns.profiles.criteria import Operand
-from flatbed.app.candidates.records.fields import SourceKind
+from flatbed.app.candidates.records.fields import Actor, SourceKind
 from flatbed.app.ids import CandidateId, FactId, JudgementId
 from flatbed.tenants.kit.cursors import Page
 from flatbed.tenants.kit.schemas import Code, Input, Name, Output, Text, storable
@@ -75,7 +75,7 @@ class FactRead(Output):
     observed_on: date
     trigger_on: date | None
     angle: str | None
-    recorded_by: str
+    recorded_by: Actor
     recorded_at: datetime
 
 
@@ -107,7 +107,7 @@ class JudgementRead(Output):
     value: int | None
     reason: str
     source_kind: str
-    judged_by: str
+    judged_by: Actor
     at: datetime
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from flatbed.app.campaigns.profiles import repository as profiles
 from flatbed.app.campaigns.profiles.criteria import from_store
+from flatbed.app.campaigns.readers import actor_shown
 from flatbed.app.candidates.intelligence import repository
 from flatbed.app.candidates.intelligence.errors import CriterionUnknownError
 from flatbed.app.candidates.intelligence.publication import publish
@@ -22,6 +23,7 @@ from flatbed.app.candidates.records import repository as candidates
 from flatbed.app.candidates.records import service as records
 from flatbed.app.candidates.records.errors import CampaignNotOrderedError
 from flatbed.app.candidates.rules.fit import Criterion
+from flatbed.tenants.access.principal import Principal
 from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.cursors import Cursors, Position
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
@@ -30,7 +32,9 @@ from flatbed.tenants.kit.problems import FieldError, InvalidError
 from flatbed.tenants.organizations.service import organization_of
 
 
-async def create_fact(session: TenantSession, candidate_id: UUID, body: FactCreate) -> FactRead:
+async def create_fact(
+    session: TenantSession, principal: Principal, candidate_id: UUID, body: FactCreate
+) -> FactRead:
     """Record a fact; a public one is copied to the registry.
 
     Raises:
@@ -69,11 +73,12 @@ async def create_fact(session: TenantSession, candidate_id: UUID, body: FactCrea
     await session.flush()
     if body.provenance is FactProvenance.PUBLIC:
         await publish(session, candidate, fact)
-    return FactRead.model_validate(fact)
+    return _read_fact(fact, principal)
 
 
 async def facts(
     session: TenantReadSession,
+    principal: Principal,
     cursors: Cursors,
     candidate_id: UUID,
     *,
@@ -89,11 +94,13 @@ async def facts(
     window = cursors.window(cursor, limit)
     rows = await repository.facts(session, candidate.id, window)
     shown, envelope = cursors.page(window, rows, lambda row: Position(row.recorded_at, row.id))
-    data = [FactRead.model_validate(row) for row in shown]
+    data = [_read_fact(row, principal) for row in shown]
     return FactPage(data=data, **envelope.model_dump())
 
 
-async def judge(session: TenantSession, candidate_id: UUID, body: JudgementCreate) -> JudgementRead:
+async def judge(
+    session: TenantSession, principal: Principal, candidate_id: UUID, body: JudgementCreate
+) -> JudgementRead:
     """Record a person's word on a judged criterion.
 
     Raises:
@@ -128,11 +135,12 @@ async def judge(session: TenantSession, candidate_id: UUID, body: JudgementCreat
     mutation(session, "criterion.judged", "judg", judgement.id, detail)
     await records.touch_candidate(session, candidate)
     await session.flush()
-    return JudgementRead.model_validate(judgement)
+    return _read_judgement(judgement, principal)
 
 
 async def judgements(
     session: TenantReadSession,
+    principal: Principal,
     cursors: Cursors,
     candidate_id: UUID,
     *,
@@ -148,7 +156,7 @@ async def judgements(
     window = cursors.window(cursor, limit)
     rows = await repository.judgements(session, candidate.id, window)
     shown, envelope = cursors.page(window, rows, lambda row: Position(row.at, row.id))
-    data = [JudgementRead.model_validate(row) for row in shown]
+    data = [_read_judgement(row, principal) for row in shown]
     return JudgementPage(data=data, **envelope.model_dump())
 
 
@@ -195,3 +203,13 @@ def _check_judgement(body: JudgementCreate, criterion: Criterion) -> None:
     if getattr(body, refused) is not None:
         message = "A hard criterion gets no value, a soft one no verdict."
         raise InvalidError.at(f"/{refused}", "not-allowed", message)
+
+
+def _read_fact(row: Fact, principal: Principal) -> FactRead:
+    shown = FactRead.model_validate(row)
+    return shown.model_copy(update={"recorded_by": actor_shown(row.recorded_by, principal)})
+
+
+def _read_judgement(row: CriterionJudgement, principal: Principal) -> JudgementRead:
+    shown = JudgementRead.model_validate(row)
+    return shown.model_copy(update={"judged_by": actor_shown(row.judged_by, principal)})

@@ -37,4 +37,4 @@ async def get_plan(
     call: Annotated[TenantRead, require("pipeline:read").tenant_read],
 ) -> Response:
     """Read the joint plan as it stands, and its history."""
-    return reply(await service.get(call.session, candidate_id))
+    return reply(await service.get(call.session, call.principal, candidate_id))

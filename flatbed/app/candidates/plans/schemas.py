@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from flatbed.app.candidates.records.fields import Actor
 from flatbed.app.candidates.rules.snapshot import Author, PlanName
 from flatbed.app.ids import CandidateId, PlanVersionId, TouchpointId
 from flatbed.tenants.kit.schemas import LARGEST_INTEGER, Input, Output, Text
@@ -78,7 +79,7 @@ class PlanVersionRead(Output):
     number: int
     currency: str
     fields: list[PlanFieldRead]
-    recorded_by: str
+    recorded_by: Actor
     at: datetime
 
 

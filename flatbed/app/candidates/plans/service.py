@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
+from flatbed.app.campaigns.readers import actor_shown
 from flatbed.app.candidates.models import Candidate, PlanVersion
 from flatbed.app.candidates.plans import repository
 from flatbed.app.candidates.plans.schemas import (
@@ -68,10 +69,10 @@ async def create(
     await records.touch_candidate(session, candidate)
     await session.flush()
     campaign = await candidates.campaign(session, candidate)
-    return _read(version, campaign.currency)
+    return _read(version, campaign.currency, principal)
 
 
-async def get(session: TenantReadSession, candidate_id: UUID) -> PlanRead:
+async def get(session: TenantReadSession, principal: Principal, candidate_id: UUID) -> PlanRead:
     """The plan as it stands, and its history.
 
     Raises:
@@ -80,7 +81,7 @@ async def get(session: TenantReadSession, candidate_id: UUID) -> PlanRead:
     candidate = await records.candidate_to_read(session, candidate_id)
     campaign = await candidates.campaign(session, candidate)
     rows = await repository.versions(session, candidate.id, LONGEST_HISTORY + 1)
-    versions = [_read(row, campaign.currency) for row in rows]
+    versions = [_read(row, campaign.currency, principal) for row in rows]
     return PlanRead(latest=versions[0] if versions else None, history=versions[1:])
 
 
@@ -144,7 +145,7 @@ def _merged(
     return [one for one in named if one["value"] is not None]
 
 
-def _read(version: PlanVersion, currency: str) -> PlanVersionRead:
+def _read(version: PlanVersion, currency: str, principal: Principal) -> PlanVersionRead:
     return PlanVersionRead(
         id=version.id,
         candidate_id=version.candidate_id,
@@ -161,6 +162,6 @@ def _read(version: PlanVersion, currency: str) -> PlanVersionRead:
             )
             for field in version.fields
         ],
-        recorded_by=version.recorded_by,
+        recorded_by=actor_shown(version.recorded_by, principal),
         at=version.at,
     )

@@ -1,13 +1,14 @@
 """Field types that bodies about a candidate share."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, Field
 
 from flatbed.app.candidates.rules.fit import SOURCE_CONFIDENCE
 from flatbed.app.candidates.rules.touches import MEETING_CHANNEL
+from flatbed.tenants.kit.schemas import UtcInstant
 
 EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -40,7 +41,13 @@ def _instant(moment: datetime) -> datetime:
     # Compared here: the bounds of a Field would be shown as texts in the OpenAPI document.
     if moment < EARLIEST:
         raise ValueError("The instant lies before the year 2000.")
-    return moment.astimezone(UTC)
+    return moment
+
+
+def _day(day: date) -> date:
+    if day < EARLIEST.date():
+        raise ValueError("The day lies before the year 2000.")
+    return day
 
 
 def _source_kind(kind: str) -> str:
@@ -49,10 +56,10 @@ def _source_kind(kind: str) -> str:
     return kind
 
 
-Instant = Annotated[
-    AwareDatetime,
-    Field(description="With its offset from UTC.", examples=["2026-03-02T09:30:00+01:00"]),
-    AfterValidator(_instant),
+Instant = Annotated[UtcInstant, AfterValidator(_instant)]
+Day = Annotated[date, AfterValidator(_day)]
+Actor = Annotated[
+    str | None, Field(description="Null for an ISV where somebody of the agency acted.")
 ]
 SourceKind = Annotated[
     str,

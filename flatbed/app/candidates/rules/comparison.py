@@ -87,9 +87,13 @@ def _contains(actual: object, wanted: object) -> bool | None:
 
 def _number(value: object) -> float | None:
     # True is an int in Python, never in a registry.
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        return None  # an integer of hundreds of digits measures nothing
+    return number if math.isfinite(number) else None
 
 
 def _items(value: object) -> Sequence[object]:

@@ -35,7 +35,7 @@ def qualified(s: Situation) -> tuple[CriterionResult, ...]:
         _hands_off(s),
         _lawful(s),
         _no_objection(s),
-        no_conflict(s, GateCriterion.QUALIFIED_NO_CONFLICT),
+        _no_conflict(s),
         not_billed(s, GateCriterion.QUALIFIED_NOT_BILLED),
     )
 
@@ -186,6 +186,12 @@ def _was_lawful(s: Situation, one: EffectiveTouch) -> bool:
         return False
     # Both sides agree to a meeting: it needs no right of its own, but no objection either.
     return channel == MEETING_CHANNEL or s.has_right(contact_id, channel, at)
+
+
+def _no_conflict(s: Situation) -> CriterionResult:
+    """Judge that nothing is open, and that the ISV has not kept the company for itself since."""
+    count = len(s.snapshot.open_conflicts) + s.snapshot.excluded
+    return s.result(GateCriterion.QUALIFIED_NO_CONFLICT, f"{count} open", passed=not count)
 
 
 def _no_objection(s: Situation) -> CriterionResult:

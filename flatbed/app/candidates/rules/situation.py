@@ -105,7 +105,9 @@ class Situation:
     def decisions(self) -> tuple[tuple[Evidence, datetime, Contact | None], ...]:
         """Written decision statements with role: each with its date and who made it.
 
-        The date is not before the touch that carries it: hands-off cannot begin earlier.
+        The date is not before the touch that carries it: hands-off cannot begin earlier. Nor,
+        while only our own people attest it, before they said so: a decision of today that is
+        logged as old as the rules allow would already lie 168 hours back.
         """
         found: list[tuple[Evidence, datetime, Contact | None]] = []
         for one in self.evidence(EvidenceKind.DECISION_STATEMENT):
@@ -117,7 +119,10 @@ class Situation:
             # Two names on one statement: nobody is known to have made it.
             names = [n for n in (one.contact_id, carrier.touch.contact_id) if n is not None]
             who = self.contacts.get(names[0]) if len(set(names)) == 1 else None
-            found.append((one, max(one.occurred_at, carrier.touch.occurred_at), who))
+            dates = [one.occurred_at, carrier.touch.occurred_at]
+            if not carrier.is_proven and carrier.touch.recorded_at is not None:
+                dates.append(carrier.touch.recorded_at)
+            found.append((one, max(dates), who))
         return tuple(sorted(found, key=lambda item: (item[1], item[0].id)))
 
     @cached_property

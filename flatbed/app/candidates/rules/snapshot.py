@@ -48,13 +48,31 @@ class Objection:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A sourced, dated fact; `angle` names the argument it serves."""
+    """A sourced, dated fact; `angle` names the argument it serves, `attribute` what it says."""
 
     id: UUID
     source: str
     observed_on: date
     trigger_on: date | None = None
     angle: str | None = None
+    attribute: str | None = None
+    value: object = None
+    source_kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgementMade:
+    """The last word of a person on a judged criterion, which the fit rests on.
+
+    ``verdict`` of a hard criterion, ``thousandths`` of a soft one.
+    """
+
+    id: UUID
+    criterion: str
+    verdict: str | None
+    thousandths: int | None
+    source_kind: str
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +179,7 @@ class CandidateSnapshot:
     objections: tuple[Objection, ...] = ()
     open_conflicts: tuple[str, ...] = ()
     facts: tuple[Fact, ...] = ()
+    judgements: tuple[JudgementMade, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     plans: tuple[PlanVersion, ...] = ()
     waiting: tuple[Waiting, ...] = ()

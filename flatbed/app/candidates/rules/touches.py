@@ -101,6 +101,7 @@ class Touch:
     verdicts: tuple[Verdict, ...] = ()
     text: str = ""
     in_reply_to: UUID | None = None
+    recorded_at: datetime | None = None
 
     def __post_init__(self) -> None:
         """Reject what could only come from a bug in the caller."""

@@ -110,6 +110,12 @@ def _snapshot(
         ),
         open_conflicts=around.open_conflicts,
         facts=tuple(_fact(row) for row in records.facts),
+        judgements=tuple(
+            rules.JudgementMade(
+                row.id, row.criterion, row.verdict, row.value, row.source_kind, row.at
+            )
+            for row in _last_words(records.judgements, now)
+        ),
         evidence=tuple(
             _evidence(row, confirmed=row.id in records.confirmed) for row in records.evidence
         ),
@@ -149,6 +155,7 @@ def to_touch(row: Touchpoint, verdicts: Sequence[TouchpointVerdict], *, c_level:
         ),
         text=row.text or "",
         in_reply_to=row.in_reply_to,
+        recorded_at=row.recorded_at,
     )
 
 
@@ -163,7 +170,16 @@ def _by_touchpoint(
 
 def _fact(row: Fact) -> rules.Fact:
     source = row.source_url or ("" if row.source_kind in WORD_OF_MOUTH else row.source_kind)
-    return rules.Fact(row.id, source, row.observed_on, row.trigger_on, row.angle)
+    return rules.Fact(
+        row.id,
+        source,
+        row.observed_on,
+        row.trigger_on,
+        row.angle,
+        row.attribute,
+        row.value,
+        row.source_kind,
+    )
 
 
 def _evidence(row: Evidence, *, confirmed: bool) -> rules.Evidence:
@@ -206,8 +222,6 @@ def _plan(row: PlanVersion) -> rules.PlanVersion:
 
 
 def _judgements(rows: Sequence[CriterionJudgement], now: datetime) -> dict[str, Judgement]:
-    """The last word on each criterion up to now."""
-    heard = sorted((row for row in rows if row.at <= now), key=lambda row: (row.at, row.id))
     return {
         row.criterion: Judgement(
             verdict=None if row.verdict is None else HardResult(row.verdict),
@@ -215,8 +229,14 @@ def _judgements(rows: Sequence[CriterionJudgement], now: datetime) -> dict[str, 
             source_kind=row.source_kind,
             age_days=(now - row.at) / timedelta(days=1),
         )
-        for row in heard
+        for row in _last_words(rows, now)
     }
+
+
+def _last_words(rows: Sequence[CriterionJudgement], now: datetime) -> list[CriterionJudgement]:
+    """The last word on each criterion up to now."""
+    heard = sorted((row for row in rows if row.at <= now), key=lambda row: (row.at, row.id))
+    return list({row.criterion: row for row in heard}.values())
 
 
 def _readings(records: Records, now: datetime, zone: tzinfo) -> dict[str, Reading]:

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from datetime import UTC
 from uuid import UUID
 
+from flatbed.app.campaigns.readers import actor_shown
 from flatbed.app.candidates.models import Candidate, Touchpoint, TouchpointVerdict
 from flatbed.app.candidates.records.errors import ReferenceNotFoundError
 from flatbed.app.candidates.rules.touches import EffectiveTouch, Side, TouchClass, effective
 from flatbed.app.candidates.snapshots.service import to_touch
 from flatbed.app.candidates.touchpoints import repository
 from flatbed.app.candidates.touchpoints.schemas import TouchpointRead, VerdictRead
+from flatbed.tenants.access.principal import Principal
 from flatbed.tenants.kit.database.session import TenantReadSession
 from flatbed.tenants.kit.problems import InvalidError
 
@@ -71,7 +73,9 @@ async def eliciting(
     return source
 
 
-def read(row: Touchpoint, verdicts: Sequence[TouchpointVerdict]) -> TouchpointRead:
+def read(
+    row: Touchpoint, verdicts: Sequence[TouchpointVerdict], principal: Principal
+) -> TouchpointRead:
     """The touch for the API; ``verdicts`` may hold those of others too."""
     own = [one for one in verdicts if one.touchpoint_id == row.id]
     left = judged(row, own)
@@ -91,8 +95,13 @@ def read(row: Touchpoint, verdicts: Sequence[TouchpointVerdict]) -> TouchpointRe
         elicited=left.elicited,
         in_reply_to=row.in_reply_to,
         unrequested_ask=row.unrequested_ask,
-        recorded_by=row.recorded_by,
-        verdicts=[VerdictRead.model_validate(one) for one in own],
+        recorded_by=actor_shown(row.recorded_by, principal),
+        verdicts=[_read_verdict(one, principal) for one in own],
         external_ref=row.external_ref,
         metadata=row.metadata_,
     )
+
+
+def _read_verdict(row: TouchpointVerdict, principal: Principal) -> VerdictRead:
+    shown = VerdictRead.model_validate(row)
+    return shown.model_copy(update={"actor": actor_shown(row.actor, principal)})

@@ -57,6 +57,7 @@ async def list_touchpoints(
     return reply(
         await service.page(
             call.session,
+            call.principal,
             call.cursors(candidate_id=candidate_id),
             candidate_id,
             cursor=listing.cursor,
@@ -81,7 +82,9 @@ async def lower_touchpoint(
 
     async def work() -> Response:
         late = late_pushes(call.request)
-        touch = await verdict_service.lower(call.session, candidate_id, touchpoint_id, body, late)
+        touch = await verdict_service.lower(
+            call.session, call.principal, candidate_id, touchpoint_id, body, late
+        )
         return reply(touch, status=201)
 
     return await call.once(work)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from flatbed.app.candidates.records.fields import Instant, TouchChannel
+from flatbed.app.candidates.records.fields import Actor, Instant, TouchChannel
 from flatbed.app.candidates.rules.touches import Provenance, Side, TouchClass
 from flatbed.app.ids import CandidateId, ContactId, TouchpointId, VerdictId
 from flatbed.tenants.kit.cursors import Page
@@ -77,7 +77,7 @@ class VerdictRead(Output):
     elicited_by: TouchpointId | None
     source_seen: str | None
     reason: str | None
-    actor: str
+    actor: Actor
     at: datetime
 
 
@@ -103,7 +103,7 @@ class TouchpointRead(Output):
     elicited: Annotated[bool, Field(description="Whether our message asked for it.")]
     in_reply_to: TouchpointId | None
     unrequested_ask: bool
-    recorded_by: str
+    recorded_by: Actor
     verdicts: list[VerdictRead]
     external_ref: str | None
     metadata: Metadata

@@ -11,7 +11,7 @@ from flatbed.app.candidates.records import service as records
 from flatbed.app.candidates.records.errors import CampaignNotOrderedError
 from flatbed.app.candidates.rules.rubric import Rubric
 from flatbed.app.candidates.rules.stages import CampaignState, Stage
-from flatbed.app.candidates.rules.touches import Side, classes_of
+from flatbed.app.candidates.rules.touches import Side, TouchClass, classes_of
 from flatbed.app.candidates.touchpoints import repository
 from flatbed.app.candidates.touchpoints.errors import (
     CampaignNotRunningError,
@@ -19,7 +19,13 @@ from flatbed.app.candidates.touchpoints.errors import (
     SideForbiddenError,
 )
 from flatbed.app.candidates.touchpoints.ports import LatePushes
-from flatbed.app.candidates.touchpoints.reading import eliciting, is_agency_push, read, source_of
+from flatbed.app.candidates.touchpoints.reading import (
+    eliciting,
+    is_agency_push,
+    judged,
+    read,
+    source_of,
+)
 from flatbed.app.candidates.touchpoints.schemas import (
     TouchpointCreate,
     TouchpointPage,
@@ -65,7 +71,7 @@ async def create(
     stored = await _repeated(session, row)
     if stored is not None:
         verdicts = await repository.verdicts(session, candidate.id, [stored.id])
-        return read(stored, verdicts), False
+        return read(stored, verdicts, principal), False
     await _check(session, principal, candidate, body, row)
     try:
         await repository.add(session, row)
@@ -85,11 +91,12 @@ async def create(
     await records.touch_candidate(session, candidate)
     if is_agency_push(row, []):
         await late.said(session, candidate, row)
-    return read(row, []), True
+    return read(row, [], principal), True
 
 
 async def page(
     session: TenantReadSession,
+    principal: Principal,
     cursors: Cursors,
     candidate_id: UUID,
     *,
@@ -106,7 +113,8 @@ async def page(
     rows = await repository.page(session, candidate.id, window)
     shown, envelope = cursors.page(window, rows, lambda row: Position(row.occurred_at, row.id))
     verdicts = await repository.verdicts(session, candidate.id, [row.id for row in shown])
-    return TouchpointPage(data=[read(row, verdicts) for row in shown], **envelope.model_dump())
+    data = [read(row, verdicts, principal) for row in shown]
+    return TouchpointPage(data=data, **envelope.model_dump())
 
 
 def _row(
@@ -176,12 +184,25 @@ async def _check(
             "/class", "class-of-other-side", "P0 to P3 are the partner's, push and answer ours."
         )
     await records.check_references(session, Contact, candidate, {"/contact_id": body.contact_id})
-    await source_of(session, candidate, "/in_reply_to", body.in_reply_to, row)
+    source = await source_of(session, candidate, "/in_reply_to", body.in_reply_to, row)
+    if body.side is Side.AGENCY and body.class_ is TouchClass.ANSWER:
+        await _check_answers(session, source)
     await eliciting(session, candidate, body.elicited_by, row)
     campaign = await candidates.campaign(session, candidate)
     await _check_time(session, principal, campaign, body)
     if body.side is Side.AGENCY and not _may_go_out(campaign, candidate, body):
         raise CampaignNotRunningError
+
+
+async def _check_answers(session: TenantReadSession, source: Touchpoint | None) -> None:
+    """Refuse an answer to nothing: a push by another name weighs less, and ends no hands-off."""
+    if source is not None:
+        verdicts = await repository.verdicts(session, source.candidate_id, [source.id])
+        heard = judged(source, verdicts)
+        if heard.touch.side is Side.PARTNER and heard.cls is not TouchClass.P0:
+            return
+    message = "An answer names the word of the partner that it answers; else it is a push."
+    raise InvalidError.at("/in_reply_to", "answers-nothing", message)
 
 
 async def _check_time(

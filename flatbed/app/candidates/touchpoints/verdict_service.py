@@ -20,6 +20,7 @@ from flatbed.tenants.kit.problems import InvalidError, NotFoundError
 
 async def lower(
     session: TenantSession,
+    principal: Principal,
     candidate_id: UUID,
     touchpoint_id: UUID,
     body: LoweringCreate,
@@ -60,7 +61,7 @@ async def lower(
         actor=session.caller.actor,
         at=session.now(),
     )
-    return await _append(session, candidate, touch, verdict, late)
+    return await _append(session, candidate, touch, verdict, late, principal)
 
 
 async def audit(
@@ -104,7 +105,7 @@ async def audit(
         actor=session.caller.actor,
         at=session.now(),
     )
-    return await _append(session, candidate, touch, verdict, late)
+    return await _append(session, candidate, touch, verdict, late, principal)
 
 
 async def _check_uninvolved(
@@ -132,6 +133,7 @@ async def _append(
     touch: Touchpoint,
     verdict: TouchpointVerdict,
     late: LatePushes,
+    principal: Principal,
 ) -> TouchpointRead:
     before = await repository.verdicts(session, candidate.id, [touch.id])
     session.add(verdict)
@@ -149,4 +151,4 @@ async def _append(
     await records.touch_candidate(session, candidate)
     if is_agency_push(touch, after) and not is_agency_push(touch, before):
         await late.said(session, candidate, touch)
-    return read(touch, after)
+    return read(touch, after, principal)
