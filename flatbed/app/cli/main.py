@@ -6,7 +6,7 @@ import typer
 
 from flatbed.app.cli import database, demo, document, realm, verify
 from flatbed.app.cli.output import errors, told
-from flatbed.app.cli.serving import serve_http, work_jobs
+from flatbed.app.cli.serving import serve_http, terminable, work_jobs
 from flatbed.app.home import settled
 from flatbed.tenants.kit.logging import configure
 from flatbed.tenants.kit.settings import KernelSettings
@@ -26,7 +26,7 @@ def serve(
 ) -> None:
     """Serve the API until interrupted."""
     configure()
-    with told(), settled(KernelSettings()) as settings:
+    with told(), terminable(), settled(KernelSettings()) as settings:
         serve_http(
             settings,
             host,
@@ -41,7 +41,7 @@ def serve(
 def worker() -> None:
     """Run jobs, deadlines and sealing until interrupted."""
     configure()
-    with told(), settled(KernelSettings()) as settings:
+    with told(), terminable(), settled(KernelSettings()) as settings:
         work_jobs(settings)
 
 

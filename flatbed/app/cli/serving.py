@@ -3,8 +3,10 @@
 import asyncio
 import signal
 import socket
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final, NoReturn
 
 import uvicorn
 
@@ -14,6 +16,26 @@ from flatbed.app.worker import run_worker
 from flatbed.tenants.kit.settings import KernelSettings
 
 GRACE_SECONDS: Final = 10
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM and SIGINT end the block in order, with exit code 0.
+
+    Uvicorn raises the signal again when it has shut down, which would kill the process before the
+    embedded server is stopped.
+    """
+
+    def leave(number: int, frame: FrameType | None) -> NoReturn:
+        del number, frame
+        raise SystemExit(0)
+
+    before = {one: signal.signal(one, leave) for one in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 class CannotListenError(Exception):
