@@ -55,9 +55,9 @@ class TestCreateProfile:
     @pytest.mark.parametrize(
         ("hard", "soft", "pointer"),
         [
-            ([SIZE, SIZE], [FAME], "/"),
-            ([{**SIZE, "key": "fame"}], [FAME], "/"),
-            ([{**SIZE, "key": "coverage"}], [], "/"),
+            ([SIZE, SIZE], [FAME], ""),
+            ([{**SIZE, "key": "fame"}], [FAME], ""),
+            ([{**SIZE, "key": "coverage"}], [], ""),
             ([{**SIZE, "operator": "about"}], [], "/hard/0/operator"),
             ([{**SIZE, "value": "many"}], [], "/hard/0"),
             ([{**SIZE, "operator": "between", "value": [9, 1]}], [], "/hard/0"),

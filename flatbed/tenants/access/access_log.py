@@ -1,4 +1,4 @@
-"""Which agency staff looked at which ISV: one row for each request that names one."""
+"""Which agency staff looked at which ISV: one row for each request on one."""
 
 from uuid import UUID
 

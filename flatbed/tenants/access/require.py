@@ -159,6 +159,8 @@ class Requirement:
             tenant_id, candidates = await _bind(
                 gate, session, principal, permission, request, fresh
             )
+            if tenant_id is not None and principal.tenant_id is None:
+                log_access(session, principal, tenant_id, permission.operation)
         structlog.contextvars.bind_contextvars(
             client_id=str(principal.client_id), tenant_id=str(tenant_id) if tenant_id else None
         )
@@ -218,7 +220,6 @@ async def _bind(
     tenant_id = _id("org", named)
     if not await gate.tenants.exists(session, tenant_id):
         raise NotFoundError
-    log_access(session, principal, tenant_id, permission.operation)
     return tenant_id, CandidateRange.whole()
 
 

@@ -182,7 +182,9 @@ class TestConfirmEvidence:
         assert seen["confirmation"]["actor"] == room.lead.principal.actor
         again = await room.client(Role.LEAD).post(path, {})
         assert code(again) == (409, "evidence-confirmed")
-        assert await room.isv.listed("evidence") == [seen]
+        assert await room.lead.listed("evidence") == [seen]
+        (shown,) = await room.isv.listed("evidence")
+        assert (shown["recorded_by"], shown["confirmation"]["actor"]) == (None, None)
         assert len(await room.trail("evidence.confirmed")) == 1
         assert (await room.row()).updated_at == NOW
 

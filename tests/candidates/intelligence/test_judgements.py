@@ -17,7 +17,8 @@ class TestCreateJudgement:
         hard = await room.lead.made("judgements", HARD | {"source_kind": "press"})
         assert (soft["value"], soft["source_kind"]) == (800, "hunter_judgement")
         assert (hard["verdict"], hard["judged_by"]) == ("pass", room.lead.principal.actor)
-        assert await room.isv.listed("judgements") == [soft, hard]
+        assert await room.lead.listed("judgements") == [soft, hard]
+        assert {one["judged_by"] for one in await room.isv.listed("judgements")} == {None}
         assert len(await room.trail("criterion.judged")) == 2
 
     @pytest.mark.parametrize(

@@ -29,8 +29,9 @@ class TestCreatePlanVersion:
         assert names == ["revenue_target", "resources", "start_date"]
         assert [one["name"] for one in third["fields"]] == ["revenue_target", "start_date"]
         assert third["currency"] == "EUR"
-        answer = (await room.isv.get("plan")).json()
+        answer = (await room.hunter.get("plan")).json()
         assert answer == {"latest": third, "history": [second, first]}
+        assert (await room.isv.get("plan")).json()["latest"] == third | {"recorded_by": None}
         assert len(await room.trail("plan.version_recorded")) == 3
 
     async def test_a_plan_has_seven_fields(self, room: Room) -> None:

@@ -249,14 +249,40 @@ class TestRepeats:
         assert first["id"] != second["id"]
 
 
+class TestAnswers:
+    """An answer of ours that contains an unrequested ask is a push."""
+
+    async def test_an_answer_of_ours_names_the_word_of_the_partner_that_it_answers(
+        self, room: Room
+    ) -> None:
+        """A push by another name would weigh a quarter, and interrupt no hands-off test."""
+        push = await room.hunter.touch("push", "agency", occurred_at=ago(hours=4))
+        opened = await room.integration.touch("P0", occurred_at=ago(hours=3))
+        asked = await room.integration.touch("P1", occurred_at=ago(hours=2))
+        for nothing in (None, push["id"], opened["id"]):
+            body = touch_body("answer", "agency", in_reply_to=nothing)
+            answer = await room.hunter.post("touchpoints", body)
+            assert places(answer) == [("/in_reply_to", "answers-nothing")]
+        made = await room.hunter.touch("answer", "agency", in_reply_to=asked["id"])
+        assert made["effective_class"] == "answer"
+
+    async def test_what_the_isv_answers_is_its_own_affair(self, room: Room) -> None:
+        """The ISV's own touches count for neither side."""
+        assert (await room.isv.touch("answer", "isv"))["in_reply_to"] is None
+
+
 class TestPause:
     """While a campaign is paused nothing goes out, what comes in is kept."""
 
     async def test_nothing_goes_out_while_a_campaign_is_paused(self, room: Room) -> None:
         """While a campaign is paused nothing goes out."""
+        asked = await room.integration.touch("P2", occurred_at=ago(hours=2))
         await room.change_campaign(status="paused")
-        for cls in ("push", "answer"):
-            answer = await room.hunter.post("touchpoints", touch_body(cls, "agency"))
+        for body in (
+            touch_body("push", "agency"),
+            touch_body("answer", "agency", in_reply_to=asked["id"]),
+        ):
+            answer = await room.hunter.post("touchpoints", body)
             assert code(answer) == (409, "campaign-not-running")
 
     async def test_what_comes_in_is_kept(self, room: Room) -> None:
@@ -277,7 +303,8 @@ class TestPause:
     ) -> None:
         """Candidates from `discovering` on go on with the ISV's opt-in."""
         await room.change_campaign(status="filled", ended_at=NOW.replace(hour=5))
-        body = touch_body("answer", "agency")
+        asked = await room.integration.touch("P2", occurred_at=ago(hours=2))
+        body = touch_body("answer", "agency", in_reply_to=asked["id"])
         for stage, opted_in, status in (
             ("discovering", False, 409),
             ("engaged", True, 409),
@@ -307,14 +334,15 @@ class TestLatePushes:
 
     async def test_answers_and_the_isvs_own_pushes_are_not(self, room: Room) -> None:
         """Pushes of the ISV on its own do not interrupt."""
-        await room.hunter.touch("answer", "agency")
+        asked = await room.hunter.touch("P2", occurred_at=ago(hours=2))
+        await room.hunter.touch("answer", "agency", in_reply_to=asked["id"])
         await room.isv.touch("push", "isv")
-        await room.hunter.touch("P2")
         assert await ids(room) == []
 
     async def test_an_answer_that_turns_out_to_be_a_push_is_told_then(self, room: Room) -> None:
         """An answer of ours that contains an unrequested ask is a push."""
-        answer = await room.hunter.touch("answer", "agency")
+        asked = await room.hunter.touch("P2", occurred_at=ago(hours=2))
+        answer = await room.hunter.touch("answer", "agency", in_reply_to=asked["id"])
         body = {"class": "push", "reason": "It asked for a date."}
         await room.isv.made(f"touchpoints/{answer['id']}/lowering", body)
         assert await ids(room) == [answer["id"]]

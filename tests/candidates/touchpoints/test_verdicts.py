@@ -31,7 +31,16 @@ class TestLowering:
         assert (left["class"], left["effective_class"]) == ("P3", "P1")
         assert left["provenance"] == "system"
         assert left["verdicts"][0]["actor"] == who.principal.actor
-        assert await room.isv.listed("touchpoints") == [left]
+        assert await room.lead.listed("touchpoints") == [left]
+
+    async def test_an_isv_is_not_told_who_of_the_agency_logged_and_judged(self, room: Room) -> None:
+        """An ISV sees its own clients, and nobody of the agency's staff."""
+        touch = await room.hunter.touch("P3")
+        await lower(room.lead, touch, **{"class": "P2"})
+        shown = (await lower(room.isv, touch, **{"class": "P1"})).json()
+        assert shown["recorded_by"] is None
+        assert [one["actor"] for one in shown["verdicts"]] == [None, room.isv.principal.actor]
+        assert await room.isv.listed("touchpoints") == [shown]
 
     @pytest.mark.parametrize("cls", ["P2", "P3"])
     async def test_nobody_raises_one_by_lowering(self, room: Room, cls: str) -> None:

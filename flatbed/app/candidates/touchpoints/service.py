@@ -185,7 +185,7 @@ async def _check(
         )
     await records.check_references(session, Contact, candidate, {"/contact_id": body.contact_id})
     source = await source_of(session, candidate, "/in_reply_to", body.in_reply_to, row)
-    if body.side is Side.AGENCY and body.class_ is TouchClass.ANSWER:
+    if body.side is Side.AGENCY and body.class_ is TouchClass.ANSWER and not body.unrequested_ask:
         await _check_answers(session, source)
     await eliciting(session, candidate, body.elicited_by, row)
     campaign = await candidates.campaign(session, candidate)
