@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+from fastapi import FastAPI
 from pydantic import SecretStr
 
 from flatbed.app.main import create_app
@@ -23,6 +24,7 @@ from flatbed.tenants.kit.ids import decode, uuid7
 from flatbed.tenants.kit.realms import RealmKind
 from flatbed.tenants.kit.settings import KernelSettings
 from flatbed.tenants.oauth.first_client import create_realm
+from tests.support.apps import Pool
 from tests.support.postgres import TestDatabase
 
 BASE_URL = "http://flatbed.example"
@@ -208,11 +210,25 @@ def settings_for(database: TestDatabase) -> KernelSettings:
 @asynccontextmanager
 async def serving(program: Program) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client of the real application, in process, without a socket."""
-    app = create_app(lambda: program)
-    async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as http:
+    with APPS.borrowed() as app:
+        app.state.opened = program
+        async with app.router.lifespan_context(app), _client(app) as http:
             yield http
+
+
+def _application() -> FastAPI:
+    app = create_app(lambda: app.state.opened)
+    return app
+
+
+APPS = Pool(_application)
+
+
+@asynccontextmanager
+async def _client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as http:
+        yield http
 
 
 @asynccontextmanager

@@ -66,6 +66,17 @@ class TestNameKey:
     def test_case_forms_and_punctuation_do_not_matter(self, spelling: str) -> None:
         assert name_key(spelling) == "acme systems gmbh"
 
+    @pytest.mark.parametrize(
+        "spelling",
+        ["Müller & Weiß GmbH", "MU\u0308LLER & WEISS GMBH", "Mueller & Weiss GmbH"],
+    )
+    def test_umlauts_may_be_written_out(self, spelling: str) -> None:
+        """The ISV's exclusion must not be passed by on another spelling."""
+        assert name_key(spelling) == "mueller weiss gmbh"
+
+    def test_accents_do_not_matter(self) -> None:
+        assert name_key("Société Générale") == name_key("Societe Generale")
+
     def test_legal_forms_tell_companies_apart(self) -> None:
         assert name_key("Acme AG") != name_key("Acme GmbH")
 

@@ -1,6 +1,7 @@
 """What a campaign learns from acceptances and voids."""
 
 import asyncio
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -12,6 +13,7 @@ from flatbed.app.campaigns.orders.progress import (
     note_acceptance,
     note_void_of_accepted,
 )
+from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.database.kernel_tables import EventPending
 from flatbed.tenants.kit.ids import decode, uuid7
 from flatbed.tenants.kit.problems import NotFoundError
@@ -128,3 +130,14 @@ class TestCampaignOf:
         async with world.session() as session:
             with pytest.raises(NotFoundError):
                 await campaign_of(session, uuid7())
+
+
+class TestChange:
+    async def test_a_late_sweep_never_moves_the_last_change_back(self, world: World) -> None:
+        """`updated_after` must find it, though silence accepted at an earlier instant."""
+        campaign = await world.campaign("running", quantity=2)
+        before = campaign["updated_at"]
+        async with world.session() as session:
+            session.clock = Clock().at(session.now() - timedelta(days=30))
+            await note_acceptance(session, decode("camp", campaign["id"]))
+        assert (await world.isv.read(f"/v1/campaigns/{campaign['id']}"))["updated_at"] == before

@@ -40,6 +40,7 @@ from flatbed.tenants.kit.ids import decode, encode, uuid7
 from flatbed.tenants.kit.problems import UnauthenticatedError
 from flatbed.tenants.organizations.models import Organization
 from flatbed.tenants.organizations.service import RealmTenants
+from tests.support.apps import Pool
 from tests.support.postgres import TestDatabase
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -317,31 +318,39 @@ def missing(prefix: str) -> str:
     return encode(prefix, uuid7())
 
 
+def _application() -> FastAPI:
+    app = FastAPI(redirect_slashes=False)
+    http.install(app)
+    for router in (offerings, profiles, orders, exclusions):
+        app.include_router(router)
+    app.add_middleware(RequestLayer)
+    return app
+
+
+APPS = Pool(_application)
+
+
 @asynccontextmanager
 async def new_world(database: TestDatabase) -> AsyncIterator[World]:
     """A realm with an ISV, an ISV client and a lead."""
     found = Database(create_engine(database.app_url, pool_size=4))
     ports = Ports(Clock().at(START))
     keyring = Keyring(b"a secret of at least thirty-two bytes")
-    app = FastAPI(redirect_slashes=False)
-    http.install(app)
-    for router in (offerings, profiles, orders, exclusions):
-        app.include_router(router)
-    app.add_middleware(RequestLayer)
-    app.state.gate = Gate(found, keyring, PERMISSIONS, ports, RealmTenants(), ports)
-    app.state.program = SimpleNamespace(worked_candidates=ports)
-    realm_id, tenant_id = uuid7(), uuid7()
-    async with found.agency(realm_id=realm_id, caller=CALLER, clock=ports.clock) as session:
-        slug = f"realm-{realm_id.hex}"
-        session.add(Realm(id=realm_id, kind="sandbox", slug=slug, name="R", created_at=START))
-    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test.example") as client:
-        nobody = Client(client, "")
-        world = World(found, client, realm_id, tenant_id, ports, nobody, nobody)
-        await world._organization(tenant_id)
-        world.isv = world.client(Role.ISV_CLIENT)
-        world.lead = world.client(Role.LEAD)
-        try:
-            yield world
-        finally:
-            await found.close()
+    with APPS.borrowed() as app:
+        app.state.gate = Gate(found, keyring, PERMISSIONS, ports, RealmTenants(), ports)
+        app.state.program = SimpleNamespace(worked_candidates=ports)
+        realm_id, tenant_id = uuid7(), uuid7()
+        async with found.agency(realm_id=realm_id, caller=CALLER, clock=ports.clock) as session:
+            slug = f"realm-{realm_id.hex}"
+            session.add(Realm(id=realm_id, kind="sandbox", slug=slug, name="R", created_at=START))
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test.example") as client:
+            nobody = Client(client, "")
+            world = World(found, client, realm_id, tenant_id, ports, nobody, nobody)
+            await world._organization(tenant_id)
+            world.isv = world.client(Role.ISV_CLIENT)
+            world.lead = world.client(Role.LEAD)
+            try:
+                yield world
+            finally:
+                await found.close()

@@ -38,6 +38,7 @@ from flatbed.tenants.kit.database.session import AgencyReadSession, TenantSessio
 from flatbed.tenants.kit.ids import decode, encode, uuid7
 from flatbed.tenants.organizations.service import RealmTenants
 from tests.candidates.records_rows import CALLER, add_campaign, add_candidate
+from tests.support.apps import Pool
 from tests.support.postgres import TestDatabase
 
 NOW = datetime(2026, 3, 11, 10, tzinfo=UTC)
@@ -282,31 +283,39 @@ class Room:
         self.assign(self.hunter, self.candidate)
 
 
+def _application() -> FastAPI:
+    app = FastAPI(redirect_slashes=False)
+    http.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_middleware(RequestLayer)
+    return app
+
+
+APPS = Pool(_application)
+
+
 @asynccontextmanager
 async def new_room(database: TestDatabase) -> AsyncIterator[Room]:
     """A fresh realm with one candidate."""
     found = Database(create_engine(database.app_url, pool_size=4))
     ports = Ports(Clock().at(NOW))
     keyring = Keyring(b"a secret of at least thirty-two bytes")
-    app = FastAPI(redirect_slashes=False)
-    http.install(app)
-    for router in ROUTERS:
-        app.include_router(router)
-    app.add_middleware(RequestLayer)
-    app.state.gate = Gate(found, keyring, PERMISSIONS, ports, RealmTenants(), ports)
-    app.state.program = SimpleNamespace(late_pushes=ports)
-    realm_id, tenant_id = uuid7(), uuid7()
-    async with found.agency(realm_id=realm_id, caller=CALLER, clock=ports.clock) as session:
-        slug = f"realm-{realm_id.hex}"
-        session.add(Realm(id=realm_id, kind="sandbox", slug=slug, name="R", created_at=NOW))
-    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test.example") as client:
-        room = Room(found, client, ports, realm_id, tenant_id)
-        try:
-            await room.begin()
-            yield room
-        finally:
-            await found.close()
+    with APPS.borrowed() as app:
+        app.state.gate = Gate(found, keyring, PERMISSIONS, ports, RealmTenants(), ports)
+        app.state.program = SimpleNamespace(late_pushes=ports)
+        realm_id, tenant_id = uuid7(), uuid7()
+        async with found.agency(realm_id=realm_id, caller=CALLER, clock=ports.clock) as session:
+            slug = f"realm-{realm_id.hex}"
+            session.add(Realm(id=realm_id, kind="sandbox", slug=slug, name="R", created_at=NOW))
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test.example") as client:
+            room = Room(found, client, ports, realm_id, tenant_id)
+            try:
+                await room.begin()
+                yield room
+            finally:
+                await found.close()
 
 
 @pytest_asyncio.fixture

@@ -86,10 +86,6 @@ async def plant(
     ]
 
 
-
-
-
-
 def same(one: httpx.Response, other: httpx.Response) -> bool:
     """Whether two answers cannot be told apart but for the request's own id."""
     return one.status_code == other.status_code and _content(one) == _content(other)

@@ -107,9 +107,7 @@ BODIES: dict[str, Callable[[Ids], list[dict[str, Any]]]] = {
         }
     ],
     "decide_dispute": lambda _: [{"decision": "confirmed", "reason": "r"}],
-    "create_company": lambda i: [
-        {"name": "n", "domain": "c.example", "group_id": i["grp"]}
-    ],
+    "create_company": lambda i: [{"name": "n", "domain": "c.example", "group_id": i["grp"]}],
     "update_company": lambda i: [{"group_id": i["grp"]}],
     "create_company_group": lambda _: [{"name": "n"}],
     "merge_company_group": lambda i: [{"into": i["grp"]}],
@@ -146,6 +144,7 @@ BODIES: dict[str, Callable[[Ids], list[dict[str, Any]]]] = {
     "update_oauth_client": lambda _: [{"name": "n"}],
     "advance_sandbox_clock": lambda _: [{"advance_seconds": 1}],
 }
+
 
 def reaches(body: Any, name: str) -> bool:
     """Whether the body holds something at a slot (``fields.[].source_touchpoint_id``)."""

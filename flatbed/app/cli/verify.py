@@ -1,9 +1,10 @@
 """``flatbed verify``: recompute the chains of the ledgers and of the audit."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 
@@ -13,7 +14,7 @@ from flatbed.app.wiring import Program, build
 from flatbed.billing.facade import Finding, read_anchor, verify_ledger
 from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.database.session import Caller
-from flatbed.tenants.kit.ids import encode
+from flatbed.tenants.kit.ids import InvalidIdError, decode, encode
 from flatbed.tenants.kit.sealing import AuditFinding, verify_audit
 from flatbed.tenants.kit.settings import KernelSettings
 from flatbed.tenants.organizations.walk import every_realm, tenants_of
@@ -21,27 +22,33 @@ from flatbed.tenants.organizations.walk import every_realm, tenants_of
 app = typer.Typer(no_args_is_help=True, help="Recompute hash chains; exit code 1 on findings.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+OfOne = Annotated[str | None, typer.Option(help="Only this ISV (org_…).")]
 Findings = list[dict[str, Any]]
 CALLER = Caller("system:verify", "")
 
 
 @app.command()
-def ledger(*, as_json: AsJson = False) -> None:
+def ledger(*, organization: OfOne = None, as_json: AsJson = False) -> None:
     """Check every tenant's ledger: chain, head, anchor file, caps, and the candidates."""
-    _run(_ledgers, as_json=as_json)
+    _run(_ledgers, organization, as_json=as_json)
 
 
 @app.command()
-def audit(*, as_json: AsJson = False) -> None:
+def audit(*, organization: OfOne = None, as_json: AsJson = False) -> None:
     """Check every tenant's audit log, and the agency's."""
-    _run(_audits, as_json=as_json)
+    _run(_audits, organization, as_json=as_json)
 
 
-def _run(check: Callable[[Program], Awaitable[tuple[int, Findings]]], *, as_json: bool) -> None:
+Check = Callable[[Program, UUID | None], Awaitable[tuple[int, Findings]]]
+
+
+def _run(check: Check, organization: str | None, *, as_json: bool) -> None:
+    only = None if organization is None else _organization(organization)
+
     async def work(settings: KernelSettings) -> tuple[int, Findings]:
         program = build(settings)
         try:
-            return await check(program)
+            return await check(program, only)
         finally:
             await program.close()
 
@@ -56,11 +63,18 @@ def _run(check: Callable[[Program], Awaitable[tuple[int, Findings]]], *, as_json
         raise typer.Exit(FOUND)
 
 
-async def _ledgers(program: Program) -> tuple[int, Findings]:
+def _organization(text: str) -> UUID:
+    try:
+        return decode("org", text)
+    except InvalidIdError:
+        raise typer.BadParameter("not an id of the form org_…") from None
+
+
+async def _ledgers(program: Program, only: UUID | None) -> tuple[int, Findings]:
     checked, findings = 0, Findings()
     anchor_file = program.settings.anchor_file
     async for realm_id in every_realm(program.database, CALLER):
-        async for tenant_id in tenants_of(program.database, realm_id, CALLER):
+        async for tenant_id in _wanted(program, realm_id, only):
             anchors = [] if anchor_file is None else read_anchor(anchor_file, tenant_id)
             async with program.database.tenant(
                 realm_id=realm_id, tenant_id=tenant_id, caller=CALLER, clock=Clock()
@@ -73,21 +87,28 @@ async def _ledgers(program: Program) -> tuple[int, Findings]:
     return checked, findings
 
 
-async def _audits(program: Program) -> tuple[int, Findings]:
+async def _audits(program: Program, only: UUID | None) -> tuple[int, Findings]:
     checked, findings = 0, Findings()
     async for realm_id in every_realm(program.database, CALLER):
-        async with program.database.agency_read(
-            realm_id=realm_id, caller=CALLER, clock=Clock()
-        ) as agency:
-            findings += _named(encode("realm", realm_id), await verify_audit(agency))
-        checked += 1
-        async for tenant_id in tenants_of(program.database, realm_id, CALLER):
+        if only is None:
+            async with program.database.agency_read(
+                realm_id=realm_id, caller=CALLER, clock=Clock()
+            ) as agency:
+                findings += _named(encode("realm", realm_id), await verify_audit(agency))
+            checked += 1
+        async for tenant_id in _wanted(program, realm_id, only):
             async with program.database.tenant_read(
                 realm_id=realm_id, tenant_id=tenant_id, caller=CALLER, clock=Clock()
             ) as tenant:
                 findings += _named(encode("org", tenant_id), await verify_audit(tenant))
             checked += 1
     return checked, findings
+
+
+async def _wanted(program: Program, realm_id: UUID, only: UUID | None) -> AsyncIterator[UUID]:
+    async for tenant_id in tenants_of(program.database, realm_id, CALLER):
+        if only is None or tenant_id == only:
+            yield tenant_id
 
 
 def _named(owner: str, found: Sequence[Finding | AuditFinding]) -> Findings:

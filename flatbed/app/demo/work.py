@@ -29,6 +29,8 @@ class Case:
     facts: list[str] = field(default_factory=list)
     touches: dict[int, str] = field(default_factory=dict)
     """By the simulated day."""
+    heard: str | None = None
+    """The partner's last word, which an answer of ours answers."""
 
     @property
     def path(self) -> str:
@@ -134,7 +136,6 @@ class Case:
         channel: str = "email",
         who: str = "chief",
         text: str | None = None,
-        in_reply_to: str | None = None,
     ) -> str:
         """Log one contact in either direction; its id."""
         body = {
@@ -144,10 +145,12 @@ class Case:
             "contact_id": self.contacts[who],
             "occurred_at": (at or self.calendar.day(day)).isoformat(),
             "text": text,
-            "in_reply_to": in_reply_to,
+            "in_reply_to": self.heard if cls == "answer" else None,
         }
         made = await by.post(f"{self.path}/touchpoints", body)
         self.touches[day] = made["id"]
+        if cls not in OURS and cls != "P0":
+            self.heard = made["id"]
         return str(made["id"])
 
     async def audit(self, day: int, cls: str, source_seen: str) -> JSON:

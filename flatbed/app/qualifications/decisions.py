@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from flatbed.app.candidates.models import Candidate
-from flatbed.app.candidates.touchpoints import repository as touchpoints
 from flatbed.app.qualifications import clocks, outcome, reading, repository
 from flatbed.app.qualifications.disputes import last_dispute
 from flatbed.app.qualifications.errors import (
@@ -36,7 +35,7 @@ async def decide(
         NotFoundError: no such qualification of this tenant.
         PreconditionFailedError: another version is stored.
         DisputeStateError: nothing waits for a decision, or the dispute for its answer.
-        DeciderInvolvedError: the lead had a hand in the candidate.
+        DeciderInvolvedError: the decider had a hand in the candidate.
         DecisionOverdueError: the leads' term has ended.
         DecisionNotDueError: compliance comes after the leads.
     """
@@ -47,7 +46,8 @@ async def decide(
         await _check_dispute(session, principal, candidate, dispute)
         await _decide_dispute(session, candidate, row, dispute, body)
     elif review is not None:
-        await _check_review(session, principal, candidate, review)
+        # A review has no term: compliance may decide it where every lead had a hand in it.
+        await _check_uninvolved(session, principal, candidate)
         await _decide_review(session, candidate, row, review, body)
     else:
         raise DisputeStateError(extra={"state": None if dispute is None else dispute.status})
@@ -64,19 +64,6 @@ async def _check_dispute(
         raise DecisionNotDueError
     if principal.role is not Role.COMPLIANCE and over:
         raise DecisionOverdueError
-    await _check_uninvolved(session, principal, candidate)
-
-
-async def _check_review(
-    session: TenantReadSession,
-    principal: Principal,
-    candidate: Candidate,
-    review: QualificationReview,
-) -> None:
-    """A review has no term; compliance may decide it where every lead had a hand in it."""
-    push = await touchpoints.find(session, candidate.id, review.touchpoint_id)
-    if push is not None and push.recorded_by == principal.actor:
-        raise DeciderInvolvedError
     await _check_uninvolved(session, principal, candidate)
 
 

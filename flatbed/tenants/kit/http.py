@@ -239,7 +239,7 @@ def from_validation(error: RequestValidationError) -> Problem:
     return InvalidError(
         errors=[
             FieldError(
-                _pointer(finding["loc"], error.body),
+                _pointer(finding["loc"], error.body, missing=finding["type"] == "missing"),
                 finding["type"].replace("_", "-"),
                 _words(finding),
             )
@@ -248,18 +248,19 @@ def from_validation(error: RequestValidationError) -> Problem:
     )
 
 
-def _pointer(loc: tuple[Any, ...], body: object) -> str:
+def _pointer(loc: tuple[Any, ...], body: object, *, missing: bool) -> str:
     """Where in the request; pydantic names the tried member of a union too, which nobody sent."""
     where, *path = loc
     if where != "body":
         return f"{where}:{'.'.join(str(p) for p in path)}"
     pointer, value = "", body
     for place, step in enumerate(path, start=1):
-        sent = isinstance(value, dict) and step in value
-        if not sent and not (isinstance(value, list) and isinstance(step, int)):
-            if place < len(path) or not isinstance(value, dict):
-                continue
-            # What is missing from an object is named too.
+        is_item = isinstance(value, list) and isinstance(step, int)
+        # What is missing from an object is named too: as the last step.
+        is_missing = missing and place == len(path)
+        is_member = isinstance(value, dict) and (step in value or is_missing)
+        if not is_item and not is_member:
+            continue
         pointer += f"/{str(step).replace('~', '~0').replace('/', '~1')}"
         value = _below(value, step)
     return pointer

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from flatbed.app.candidates.models import Evidence, EvidenceConfirmation, PlanVersion, Touchpoint
+from flatbed.app.candidates.models import Evidence, EvidenceConfirmation, PlanVersion
 from flatbed.tenants.kit.cursors import Window
 from flatbed.tenants.kit.database.session import TenantReadSession
 
@@ -46,18 +46,6 @@ async def confirmations(
         EvidenceConfirmation.evidence_id.in_(evidence_ids),
     )
     return {row.evidence_id: row for row in await session.scalars(statement)}
-
-
-async def touchpoint(
-    session: TenantReadSession, candidate_id: UUID, touchpoint_id: UUID
-) -> Touchpoint | None:
-    """The candidate's touchpoint."""
-    statement = select(Touchpoint).where(
-        Touchpoint.tenant_id == session.tenant_id,
-        Touchpoint.candidate_id == candidate_id,
-        Touchpoint.id == touchpoint_id,
-    )
-    return await session.scalar(statement)
 
 
 async def plan(session: TenantReadSession, candidate_id: UUID, number: int) -> PlanVersion | None:

@@ -31,6 +31,7 @@ from flatbed.app.candidates.records import service as records
 from flatbed.app.candidates.records.errors import AuditorInvolvedError, ReferenceNotFoundError
 from flatbed.app.candidates.rules.stages import EvidenceKind
 from flatbed.app.candidates.rules.touches import Side
+from flatbed.app.candidates.touchpoints import repository as touchpoints
 from flatbed.tenants.access.principal import Principal
 from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.cursors import Cursors, Position
@@ -164,7 +165,7 @@ async def _touch(
     if touchpoint_id is None:
         return None
     pointer = "/touchpoint_id"
-    touch = await repository.touchpoint(session, candidate.id, touchpoint_id)
+    touch = await touchpoints.find(session, candidate.id, touchpoint_id)
     if touch is None:
         raise ReferenceNotFoundError.at_pointer(pointer)
     if body.kind in BY_PARTNER and touch.side != Side.PARTNER:
@@ -227,7 +228,7 @@ async def _check_uninvolved(
         raise AuditorInvolvedError
     recorders = {evidence.recorded_by}
     if evidence.touchpoint_id is not None:
-        touch = await repository.touchpoint(session, candidate.id, evidence.touchpoint_id)
+        touch = await touchpoints.find(session, candidate.id, evidence.touchpoint_id)
         recorders |= set() if touch is None else {touch.recorded_by}
     if principal.actor in recorders:
         raise AuditorInvolvedError

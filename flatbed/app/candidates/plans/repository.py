@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from flatbed.app.candidates.models import PlanVersion, Touchpoint, TouchpointVerdict
+from flatbed.app.candidates.models import PlanVersion, Touchpoint
 from flatbed.tenants.kit.database.session import TenantReadSession
 
 
@@ -32,15 +32,3 @@ async def touchpoints(
         Touchpoint.id.in_(ids),
     )
     return {row.id: row for row in await session.scalars(statement)}
-
-
-async def verdicts(
-    session: TenantReadSession, candidate_id: UUID, ids: Sequence[UUID]
-) -> Sequence[TouchpointVerdict]:
-    """The later words on these touches."""
-    statement = select(TouchpointVerdict).where(
-        TouchpointVerdict.tenant_id == session.tenant_id,
-        TouchpointVerdict.candidate_id == candidate_id,
-        TouchpointVerdict.touchpoint_id.in_(ids),
-    )
-    return (await session.scalars(statement)).all()

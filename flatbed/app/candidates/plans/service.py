@@ -19,6 +19,7 @@ from flatbed.app.candidates.records import service as records
 from flatbed.app.candidates.records.errors import ReferenceNotFoundError
 from flatbed.app.candidates.rules.snapshot import Author, PlanName
 from flatbed.app.candidates.rules.touches import Side, TouchClass
+from flatbed.app.candidates.touchpoints import repository as touchpoints
 from flatbed.app.candidates.touchpoints.reading import judged
 from flatbed.tenants.access.principal import Principal, Role
 from flatbed.tenants.kit.audit import mutation
@@ -112,7 +113,7 @@ async def _check_sources(
 ) -> None:
     ids = [one.source_touchpoint_id for one in fields if one.source_touchpoint_id is not None]
     touches = await repository.touchpoints(session, candidate.id, ids)
-    verdicts = await repository.verdicts(session, candidate.id, ids)
+    verdicts = await touchpoints.verdicts(session, candidate.id, ids)
     for number, field in enumerate(fields):
         if field.source_touchpoint_id is None:
             continue
