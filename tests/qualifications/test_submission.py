@@ -326,6 +326,23 @@ class TestCaps:
         told = (await submit(second, place.lead)).json()
         assert told["caps"] == [{"cap": "money_month", "limit": 450_000, "used": 450_000}]
 
+    async def test_an_isv_is_not_billed_more_than_it_ordered_without_its_opt_in(
+        self, world: World
+    ) -> None:
+        """`filled` when accepted = quantity; more go on "with the ISV's opt-in"."""
+        place = await site(world, quantity=1)
+        first, second = await stock(place, 2)
+        await qualify(first)
+        told = (await submit(second, place.lead)).json()
+        assert told["code"] == "cap-reached"
+        assert told["caps"] == [{"cap": "units_total", "limit": 1, "used": 1}]
+        answer = await place.isv.client.get(place.path)
+        opted = await place.isv.client.patch(
+            place.path, {"continue_after_fill": True}, version=answer.headers["etag"]
+        )
+        assert opted.status_code == 200, opted.text
+        assert (await submit(second)).status_code == 201
+
     async def test_a_void_makes_room_for_the_next(self, world: World) -> None:
         """A cap that is met waits for the ISV's opt-in, the next month or a void."""
         place = await site(world, caps={"units_total": 1})

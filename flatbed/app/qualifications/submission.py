@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from flatbed.app.campaigns.orders.views import CampaignView
 from flatbed.app.candidates.pipeline.cases import Case, decide, open_case
 from flatbed.app.candidates.pipeline.moves import move
 from flatbed.app.candidates.records.errors import CampaignNotOrderedError
@@ -95,6 +96,19 @@ async def submit(
     return await reading.read(session, principal, row), row.version
 
 
+def _most_units(campaign: CampaignView) -> int | None:
+    """The units that may be live at once: the cap, and no more than were ordered.
+
+    Silence accepts: without this an ISV that ordered three could be billed for five that waited
+    at the same time. Its opt-in to go on after the campaign is filled lifts the second.
+    """
+    if campaign.continue_after_fill:
+        return campaign.cap_units_total
+    if campaign.cap_units_total is None:
+        return campaign.quantity
+    return min(campaign.quantity, campaign.cap_units_total)
+
+
 async def _meter(
     session: TenantSession, case: Case, qualification_id: UUID, dossier_hash: str
 ) -> RecordedUsage:
@@ -113,7 +127,7 @@ async def _meter(
             unit_price=campaign.unit_price,
             currency=campaign.currency,
             caps=Caps(
-                units_total=campaign.cap_units_total,
+                units_total=_most_units(campaign),
                 units_month=campaign.cap_units_month,
                 money_total=campaign.cap_money_total,
                 money_month=campaign.cap_money_month,
