@@ -9,4 +9,4 @@ class NotSandboxError(Problem):
     status = 409
     code = "not-a-sandbox"
     title = "Only a sandbox has a clock of its own"
-    advice = "Make a sandbox realm with `flatbed realm create --sandbox` and use its client."
+    advice = "Make a sandbox realm with `flatbed realm create … --kind sandbox` and use its client."
