@@ -117,7 +117,7 @@ class TestTwoHundredAtOnce:
 
 class TestDecisionsAtOnce:
     async def test_acceptances_fill_the_campaign_exactly(self, crowded: World) -> None:
-        place = await site(crowded, quantity=6)
+        place = await site(crowded, quantity=6, continue_after_fill=True)
         made = [(await submit(one)).json()["id"] for one in await stock(place, 8)]
 
         def acceptance(id_: str) -> Callable[[], Awaitable[httpx.Response]]:
