@@ -49,9 +49,11 @@ async def run_worker(program: Program, stop: asyncio.Event) -> None:
         await purge(database)
         return HOUSEKEEPING
 
+    log.info("worker_started", jobs=sorted(jobs), deadlines=sorted(handlers))
     async with asyncio.TaskGroup() as group:
         for step in (answer, work, tidy):
             group.create_task(_repeat(step, stop))
+    log.info("worker_stopped")
 
 
 async def purge(database: Database) -> None:
