@@ -73,7 +73,7 @@ async def admin_connection(database: TestDatabase) -> AsyncIterator[Plain]:
 @pytest_asyncio.fixture
 async def world(database: TestDatabase) -> AsyncIterator[Any]:
     """A fresh sandbox realm on the running program (see tests/api/support.py)."""
-    from tests.api.support import new_world  # noqa: PLC0415 - moves to the top when all slices are in
+    from tests.api.support import new_world  # noqa: PLC0415 - pure tests do not import it
 
     async with new_world(database) as made:
         yield made
