@@ -5,7 +5,6 @@ from typing import Annotated
 
 from pydantic import Field
 
-from flatbed.app.campaigns.fields import unset
 from flatbed.app.ids import OfferingId, ProgrammeId
 from flatbed.tenants.kit.cursors import Page
 from flatbed.tenants.kit.schemas import (
@@ -17,6 +16,7 @@ from flatbed.tenants.kit.schemas import (
     Name,
     Output,
     Text,
+    unset,
 )
 
 

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from flatbed.app.campaigns.fields import unset
 from flatbed.app.campaigns.method import CampaignState
 from flatbed.app.campaigns.offerings.schemas import ProgrammeRead
 from flatbed.app.campaigns.profiles.schemas import ProfileVersionRead
@@ -20,6 +19,7 @@ from flatbed.tenants.kit.schemas import (
     MoneyMinor,
     Name,
     Output,
+    unset,
 )
 
 LARGEST_QUANTITY = 100_000

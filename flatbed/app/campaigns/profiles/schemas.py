@@ -5,7 +5,6 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from flatbed.app.campaigns.fields import unset
 from flatbed.app.campaigns.method import SIX_CS
 from flatbed.app.campaigns.profiles.criteria import (
     HardCriterion,
@@ -15,7 +14,7 @@ from flatbed.app.campaigns.profiles.criteria import (
 )
 from flatbed.app.ids import OfferingId, ProfileId, ProfileVersionId
 from flatbed.tenants.kit.cursors import Page
-from flatbed.tenants.kit.schemas import ExternalRef, Input, Metadata, Name, Output
+from flatbed.tenants.kit.schemas import ExternalRef, Input, Metadata, Name, Output, unset
 
 
 class ProfileVersionCreate(Input):

@@ -5,7 +5,6 @@ from typing import Annotated
 
 from pydantic import AfterValidator, EmailStr, Field
 
-from flatbed.app.campaigns.fields import unset
 from flatbed.app.candidates.records.fields import Channel
 from flatbed.app.ids import CandidateId, ChannelRightId, ContactId, ObjectionId
 from flatbed.tenants.kit.cursors import Page
@@ -18,6 +17,7 @@ from flatbed.tenants.kit.schemas import (
     Name,
     Output,
     storable,
+    unset,
 )
 
 Email = Annotated[EmailStr, Field(max_length=254), AfterValidator(storable)]

@@ -5,7 +5,6 @@ from typing import Annotated
 
 from pydantic import Field, JsonValue
 
-from flatbed.app.campaigns.fields import unset
 from flatbed.app.candidates.records.fields import Instant
 from flatbed.app.candidates.rules.exits import ExitReason
 from flatbed.app.candidates.rules.initiative import TrendLabel
@@ -23,6 +22,7 @@ from flatbed.tenants.kit.schemas import (
     Name,
     Output,
     Text,
+    unset,
 )
 
 Score = Annotated[float, Field(ge=0, le=100)]
