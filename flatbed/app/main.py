@@ -9,8 +9,8 @@ from flatbed.app import health, openapi, reference
 from flatbed.app.routers import ROUTERS
 from flatbed.app.wiring import Program
 from flatbed.tenants.kit import http
-from flatbed.tenants.kit.asgi import RequestLayer
-from flatbed.tenants.kit.bodies import BodyLayer
+from flatbed.tenants.kit.edge.bodies import BodyLayer
+from flatbed.tenants.kit.edge.requests import RequestLayer
 from flatbed.tenants.oauth import endpoints
 
 

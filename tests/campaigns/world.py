@@ -25,7 +25,6 @@ from flatbed.tenants.access.principal import STAFF_ROLES, Claims, Principal, Rol
 from flatbed.tenants.access.require import Gate
 from flatbed.tenants.access.scopes import SCOPES
 from flatbed.tenants.kit import http
-from flatbed.tenants.kit.asgi import RequestLayer
 from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.crypto import Keyring
 from flatbed.tenants.kit.database.engine import Database, create_engine
@@ -36,6 +35,7 @@ from flatbed.tenants.kit.database.session import (
     TenantReadSession,
     TenantSession,
 )
+from flatbed.tenants.kit.edge.requests import RequestLayer
 from flatbed.tenants.kit.ids import decode, encode, uuid7
 from flatbed.tenants.kit.problems import UnauthenticatedError
 from flatbed.tenants.organizations.models import Organization

@@ -29,12 +29,12 @@ from flatbed.tenants.access.principal import STAFF_ROLES, Claims, Principal, Rol
 from flatbed.tenants.access.require import Gate
 from flatbed.tenants.access.scopes import SCOPES, SIGNALS
 from flatbed.tenants.kit import http
-from flatbed.tenants.kit.asgi import RequestLayer
 from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.crypto import Keyring
 from flatbed.tenants.kit.database.engine import Database, create_engine
 from flatbed.tenants.kit.database.kernel_tables import AuditPending, EventPending, Realm
 from flatbed.tenants.kit.database.session import AgencyReadSession, TenantSession
+from flatbed.tenants.kit.edge.requests import RequestLayer
 from flatbed.tenants.kit.ids import decode, encode, uuid7
 from flatbed.tenants.organizations.service import RealmTenants
 from tests.candidates.records_rows import CALLER, add_campaign, add_candidate

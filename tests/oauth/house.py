@@ -12,11 +12,11 @@ from flatbed.app.permissions import PERMISSIONS
 from flatbed.tenants.access.principal import Claims
 from flatbed.tenants.access.require import Gate
 from flatbed.tenants.kit import http
-from flatbed.tenants.kit.asgi import RequestLayer
 from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.crypto import Keyring
 from flatbed.tenants.kit.database.engine import Database, create_engine
 from flatbed.tenants.kit.database.session import AgencyReadSession, Caller
+from flatbed.tenants.kit.edge.requests import RequestLayer
 from flatbed.tenants.kit.ids import uuid7
 from flatbed.tenants.kit.settings import KernelSettings
 from flatbed.tenants.oauth.endpoints import router as oauth_endpoints

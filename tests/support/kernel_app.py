@@ -21,13 +21,13 @@ from flatbed.tenants.access.permissions import OperationPlane, Permission, Permi
 from flatbed.tenants.access.principal import Claims, Principal, Role
 from flatbed.tenants.access.require import Gate, require
 from flatbed.tenants.kit import http
-from flatbed.tenants.kit.asgi import RequestLayer
 from flatbed.tenants.kit.audit import mutation, record
 from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.crypto import Keyring
 from flatbed.tenants.kit.database.kernel_tables import Realm
 from flatbed.tenants.kit.database.session import AgencyReadSession
 from flatbed.tenants.kit.deadlines import DeadlineHandlers
+from flatbed.tenants.kit.edge.requests import RequestLayer
 from flatbed.tenants.kit.http import reply
 from flatbed.tenants.kit.ids import uuid7
 from flatbed.tenants.kit.problems import ConflictError

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from flatbed.tenants.kit.asgi import RequestLayer
-from flatbed.tenants.kit.bodies import BodyLayer, check_json
+from flatbed.tenants.kit.edge.bodies import BodyLayer, check_json
+from flatbed.tenants.kit.edge.requests import RequestLayer
 from flatbed.tenants.kit.problems import MalformedError
 
 JSON = {"content-type": "application/json; charset=utf-8"}
