@@ -23,7 +23,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 LOCK_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check check-static check-long format lock clean
+.PHONY: help setup demo run test test-server check check-static check-long audit hooks format lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,16 +55,48 @@ run: setup ## Serve the API and work its jobs until interrupted
 test: setup ## Run the tests
 	$(BIN)/pytest -n $(TEST_WORKERS) $(TEST_ARGS)
 
-check: check-static test ## Everything that must hold before a change lands
+test-server: setup ## Run the tests on another server: ADMIN_URL=postgresql://superuser@host/postgres
+	@[ -n "$(ADMIN_URL)" ] || { echo "name the server: make test-server ADMIN_URL=postgresql://..." >&2; exit 1; }
+	FLATBED_TEST_ADMIN_URL="$(ADMIN_URL)" $(BIN)/pytest -n $(TEST_WORKERS) $(TEST_ARGS)
 
-check-static: setup ## The part of the check that runs no tests
+# Whether a dependency became vulnerable depends on the day and the network, not on the change.
+check: check-static test ## Everything that must hold before a change lands
+	@echo "dependencies: not checked for known vulnerabilities (make audit asks)"
+
+# Each is also a hook of .pre-commit-config.yaml; a test holds the two lists together.
+STATIC := check-format check-lint check-types check-imports check-rules check-docker \
+	check-bandit check-secrets check-openapi sbom
+.PHONY: $(STATIC)
+
+check-static: $(STATIC) ## The part of the check that runs no tests
+
+check-format: setup
 	$(BIN)/ruff format --check .
+check-lint: setup
 	$(BIN)/ruff check .
+check-types: setup
 	$(BIN)/mypy
+check-imports: setup
 	$(BIN)/lint-imports
+check-rules: setup
 	$(BIN)/python -m lints
+check-docker: setup
 	$(BIN)/hadolint Dockerfile
+check-bandit: setup
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive flatbed lints migrations
+check-secrets: setup
+	$(BIN)/python -m lints.secrets
+check-openapi: setup
 	$(BIN)/flatbed openapi --check
+
+sbom: setup ## Write build/sbom.cdx.json: what the program is installed from
+	$(BIN)/python -m lints.sbom
+
+audit: setup ## Ask for known vulnerabilities of the dependencies; 3: not checked
+	$(BIN)/python -m lints.audit
+
+hooks: setup ## Have git run the static part before each commit, and the tests before each push
+	$(BIN)/pre-commit install
 
 check-long: export RUN_LONG = 1
 check-long: check ## The check, with the tests that take minutes
@@ -79,5 +111,5 @@ lock: setup ## Resolve the locks anew (LOCK_ARGS=--upgrade takes newer releases)
 	@$(with_pip_index) $(COMPILE) --group build --constraint requirements-dev.lock --output-file requirements-build.lock
 
 clean: ## Remove the environment, caches and builds; what the program stored in var/ stays
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .secrets_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -5,8 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lints.database import AgencyPlaneListed, NoCommit, NoSessionSettings, SqlInRepositories
+from lints.schema import NothingSwallowed, RowSecurityHolds, TablesByHelper
 from lints.source import Finding, Rule, SourceFile
 from lints.style import ClockOnly, FileLength, NoFloats, NothingUnfinished, SuppressionsReasoned
+from lints.web import (
+    AsyncOnly,
+    BodiesAtTheEdge,
+    CommitBeforeAnswer,
+    NoExceptionText,
+    ProblemsOnly,
+    PureLayers,
+)
 
 ROOTS = ("flatbed", "migrations", "lints", "tests", "bench")
 AGENCY_PLANE = AgencyPlaneListed()
@@ -20,6 +29,15 @@ RULES: tuple[Rule, ...] = (
     NothingUnfinished(),
     SuppressionsReasoned(),
     ClockOnly(),
+    NoExceptionText(),
+    PureLayers(),
+    AsyncOnly(),
+    CommitBeforeAnswer(),
+    BodiesAtTheEdge(),
+    ProblemsOnly(),
+    TablesByHelper(),
+    RowSecurityHolds(),
+    NothingSwallowed(),
 )
 
 

@@ -25,6 +25,9 @@ ENTRANCES: Final[dict[str, str]] = {
     "flatbed/app/candidates/pipeline/cases.py": (
         "which companies are billed as one group is the agency's knowledge"
     ),
+    "flatbed/app/demo/scale/batches.py": (
+        "made-up candidates come with their links, cards and assignments, or not at all"
+    ),
     "flatbed/app/qualifications/cards.py": (
         "the card of a dispute or a review in the agency's list changes with it"
     ),

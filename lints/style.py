@@ -92,8 +92,8 @@ class SuppressionsReasoned(Rule):
 
     SUPPRESSION: ClassVar[re.Pattern[str]] = re.compile(
         r"(?P<kind>type:\s*ignore|(?:ruff:\s*|flake8:\s*)?noqa|pyright:\s*ignore"
-        r"|pragma:\s*no\s+(?:cover|branch))"
-        r"(?P<codes>\[[^\]]*\]|:\s*[A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*)?",
+        r"|pragma:\s*no\s+(?:cover|branch)|pragma:\s*allowlist\s+(?:nextline\s+)?secret|nosec)"
+        r"(?P<codes>\[[^\]]*\]|(?::\s*|(?<=nosec)\s+)[A-Z]+[0-9]+(?:[,\s]+[A-Z]+[0-9]+)*)?",
     )
     REASON: ClassVar[re.Pattern[str]] = re.compile(r"\w\S*\s+\w")
 

@@ -30,10 +30,14 @@ STATUS_TEXT = {
     "401": "No valid access token.",
     "403": "The token lacks the scope, or the operation is not for this principal.",
     "404": "No such thing for this caller.",
+    "408": "The body did not arrive in time.",
     "409": "The state forbids it.",
     "412": "The resource has changed since it was read.",
+    "413": "The body is too large.",
+    "414": "Path and query are too long.",
     "422": "The request breaks a rule; `errors` names each place.",
     "428": "If-Match is missing.",
+    "431": "The headers are too large.",
     "503": "The service is busy.",
 }
 
@@ -79,14 +83,14 @@ def _finish(document: dict[str, Any]) -> dict[str, Any]:
             },
         }
     }
-    for path, item in document["paths"].items():
+    for item in document["paths"].values():
         for method in METHODS:
             if method in item:
-                _operation(path, method, item[method])
+                _operation(method, item[method])
     return document
 
 
-def _operation(path: str, method: str, operation: dict[str, Any]) -> None:
+def _operation(method: str, operation: dict[str, Any]) -> None:
     operation.get("responses", {}).pop("422", None)
     permission = PERMISSIONS.rows.get(operation["operationId"])
     if permission is None:
@@ -100,7 +104,7 @@ def _operation(path: str, method: str, operation: dict[str, Any]) -> None:
             parameter["required"] = True
             parameter["schema"] = {"type": "string"}
     parameters += list(_headers(method, permission))
-    for status in _statuses(path, method, operation):
+    for status in _statuses(method, operation):
         operation["responses"][status] = {"$ref": f"#/components/responses/Problem{status}"}
 
 
@@ -136,17 +140,22 @@ def _header(name: str, description: str, schema: dict[str, Any]) -> dict[str, An
     }
 
 
-def _statuses(path: str, method: str, operation: dict[str, Any]) -> list[str]:
+def _statuses(method: str, operation: dict[str, Any]) -> list[str]:
     found = {p["name"]: p["required"] for p in operation["parameters"]}
+    has_body = "requestBody" in operation
     return [
         "400",
         "401",
         "403",
-        *(["404"] if "{" in path or method != "post" else []),
+        "404",
+        *(["408"] if has_body else []),
         *(["409"] if method != "get" else []),
         *(["412"] if "if-match" in found else []),
-        *(["428"] if found.get("if-match") else []),
+        *(["413"] if has_body else []),
+        "414",
         "422",
+        *(["428"] if found.get("if-match") else []),
+        "431",
         "503",
     ]
 

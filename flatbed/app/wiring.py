@@ -4,18 +4,15 @@ The only module that knows all floors. What a lower floor needs from a higher on
 declared low and bound here.
 """
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
 from uuid import UUID
-
-import asyncpg
 
 from flatbed.app.campaigns.exclusions.ports import WorkedCandidates
 from flatbed.app.candidates.core.bindings import CandidateTargets, FurthestCandidates
 from flatbed.app.candidates.pipeline import nurture
 from flatbed.app.candidates.touchpoints.ports import LatePushes
+from flatbed.app.health import Readiness
 from flatbed.app.hunting.bindings import LiveAssignments
 from flatbed.app.hunting.service import Targets
 from flatbed.app.permissions import PERMISSIONS, agree
@@ -29,16 +26,15 @@ from flatbed.billing.usage.verification import Expected
 from flatbed.tenants.access.require import Gate
 from flatbed.tenants.kit.crypto import Keyring
 from flatbed.tenants.kit.database.engine import Database, create_engine
-from flatbed.tenants.kit.database.guard import migrations_at_head, refuse_unsafe_role
+from flatbed.tenants.kit.database.guard import refuse_unsafe_role, refuse_without_limits
+from flatbed.tenants.kit.database.limits import server_settings
 from flatbed.tenants.kit.database.urls import connect
 from flatbed.tenants.kit.deadlines import DeadlineHandlers
+from flatbed.tenants.kit.edge.admission import Admission
 from flatbed.tenants.kit.jobs.runner import JobHandler
 from flatbed.tenants.kit.settings import KernelSettings
 from flatbed.tenants.oauth.wiring import OAuth, build_oauth, ensure_signing_key
 from flatbed.tenants.organizations.service import RealmTenants
-
-READY_SECONDS: Final = 3
-"""A database that needs longer to answer is not ready."""
 
 
 class SettingsMissingError(Exception):
@@ -56,6 +52,8 @@ class Program:
     gate: Gate
     database_url: str = field(repr=False)
     jobs: Mapping[str, JobHandler]
+    readiness: Readiness
+    admission: Admission
     deadlines: DeadlineHandlers = field(
         default_factory=lambda: {**nurture.DEADLINES, **qualifications.DEADLINES}
     )
@@ -65,33 +63,23 @@ class Program:
     qualified_entries: Expected = qualified_entries
 
     async def start(self) -> None:
-        """Refuse an unsafe database role, and make the first signing key.
+        """Refuse an unsafe database role or one without limits; make the first signing key.
 
         Raises:
-            UnsafeRoleError: row-level security would not bind this role.
+            UnsafeRoleError: row-level security would not bind this role, or
+                (`LimitsMissingError`) statements and locks could last for ever.
         """
-        connection = await connect(self.database_url)
+        connection = await connect(self.database_url, settings=server_settings("flatbed-start"))
         try:
             await refuse_unsafe_role(connection)
+            await refuse_without_limits(connection)
         finally:
             await connection.close()
         await ensure_signing_key(self.database, self.keyring)
 
-    async def ready(self) -> bool:
-        """Whether the database answers and its migrations are at head."""
-        try:
-            async with asyncio.timeout(READY_SECONDS):
-                connection = await connect(self.database_url)
-                try:
-                    return await migrations_at_head(connection)
-                finally:
-                    await connection.close()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            # Unreachable, silent, starting up, full, or of another password.
-            return False
-
     async def close(self) -> None:
         """Close every connection."""
+        self.readiness.close()
         await self.database.close()
 
 
@@ -109,7 +97,8 @@ def build(settings: KernelSettings) -> Program:
         raise SettingsMissingError("FLATBED_SECRET_KEY")
     agree(ROUTERS, PERMISSIONS)
     url = settings.database_url.get_secret_value()
-    database = Database(create_engine(url, pool_size=settings.pool_size))
+    engine = create_engine(url, pool_size=settings.pool_size, pool_timeout=settings.pool_seconds)
+    database = Database(engine)
     keyring = Keyring(settings.secret_key.get_secret_value().encode())
     oauth = build_oauth(database, keyring, settings, PERMISSIONS)
     gate = Gate(
@@ -121,7 +110,9 @@ def build(settings: KernelSettings) -> Program:
         assignments=LiveAssignments(),
     )
     jobs = {ANCHOR_JOB: _anchoring(database, settings)}
-    return Program(settings, database, keyring, oauth, gate, url, jobs)
+    readiness = Readiness(url)
+    admission = Admission(settings.pool_size, seconds=settings.admission_seconds)
+    return Program(settings, database, keyring, oauth, gate, url, jobs, readiness, admission)
 
 
 def _anchoring(database: Database, settings: KernelSettings) -> JobHandler:

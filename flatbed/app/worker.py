@@ -13,13 +13,15 @@ import structlog
 
 from flatbed.app.wiring import Program
 from flatbed.tenants.kit import idempotency
+from flatbed.tenants.kit.backlog import oldest_wakeup
 from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.database.engine import Database
 from flatbed.tenants.kit.database.session import Caller
-from flatbed.tenants.kit.deadlines import DeadlineHandlers
+from flatbed.tenants.kit.deadlines import DeadlineHandlers, dead_letters
 from flatbed.tenants.kit.failures import failure_code
 from flatbed.tenants.kit.ids import uuid7
-from flatbed.tenants.kit.jobs.runner import JobHandler, run_jobs
+from flatbed.tenants.kit.jobs.runner import GRACE, LEASE, JobHandler, count_jobs, run_jobs
+from flatbed.tenants.kit.metrics import DEAD_DEADLINES, DEAD_JOBS, OLDEST_WAKEUP, QUEUED_JOBS
 from flatbed.tenants.kit.sweep import SWEEP, Poller, sweep_realm
 from flatbed.tenants.organizations.walk import every_realm, tenants_of
 
@@ -28,11 +30,22 @@ log = structlog.get_logger(__name__)
 IDLE: Final = timedelta(milliseconds=250)
 """How long an audit row may wait to be sealed."""
 HOUSEKEEPING: Final = timedelta(hours=1)
+COUNTING: Final = timedelta(seconds=30)
 AFTER_FAILURE: Final = timedelta(seconds=5)
 
 
-async def run_worker(program: Program, stop: asyncio.Event) -> None:
-    """Work until ``stop`` is set; what has begun is finished."""
+async def run_worker(
+    program: Program, stop: asyncio.Event, *, grace: timedelta = GRACE, lease: timedelta = LEASE
+) -> None:
+    """Work until ``stop`` is set; what has begun is finished.
+
+    Args:
+        program: its database, jobs and handlers.
+        stop: set to stop.
+        grace: how long the work that has begun may go on after ``stop``. Then jobs are handed
+            back, and everything else is rolled back: the next worker finds it as it was.
+        lease: how long a worker that is not heard of keeps a job.
+    """
     database, handlers = program.database, program.deadlines
     jobs = {**program.jobs, SWEEP: _sweeping(database, handlers)}
     poller = Poller(database, handlers)
@@ -42,18 +55,45 @@ async def run_worker(program: Program, stop: asyncio.Event) -> None:
         return timedelta() if answered else IDLE
 
     async def work() -> timedelta:
-        await run_jobs(program.database_url, jobs, stop)
+        await run_jobs(program.database_url, jobs, stop, grace=grace, lease=lease)
         return IDLE
 
     async def tidy() -> timedelta:
         await purge(database)
         return HOUSEKEEPING
 
+    async def count() -> timedelta:
+        await count_waiting(database)
+        return COUNTING
+
     log.info("worker_started", jobs=sorted(jobs), deadlines=sorted(handlers))
     async with asyncio.TaskGroup() as group:
-        for step in (answer, work, tidy):
-            group.create_task(_repeat(step, stop))
-    log.info("worker_stopped")
+        group.create_task(_repeat(work, stop))
+        others = {group.create_task(_repeat(step, stop)) for step in (answer, tidy, count)}
+        await stop.wait()
+        _, late = await asyncio.wait(others, timeout=grace.total_seconds())
+        for task in late:
+            task.cancel()
+    log.info("worker_stopped", cut_off=len(late))
+
+
+async def count_waiting(database: Database) -> None:
+    """Set the gauges of what waits and of what is no longer tried."""
+    caller = Caller("system:count", str(uuid7()))
+    async with database.worker(caller=caller) as session:
+        oldest = await oldest_wakeup(session)
+        queued, dead = await count_jobs(session)
+    OLDEST_WAKEUP.set(oldest.total_seconds())
+    QUEUED_JOBS.set(queued)
+    DEAD_JOBS.set(dead)
+    letters = 0
+    async for realm_id in every_realm(database, caller):
+        async for tenant_id in tenants_of(database, realm_id, caller):
+            async with database.tenant_read(
+                realm_id=realm_id, tenant_id=tenant_id, caller=caller, clock=Clock()
+            ) as tenant:
+                letters += len(await dead_letters(tenant))
+    DEAD_DEADLINES.set(letters)
 
 
 async def purge(database: Database) -> None:

@@ -6,6 +6,7 @@ Everything works in the caller's transaction; see the named functions for their 
 from flatbed.billing.pricing.errors import NoPriceError
 from flatbed.billing.pricing.service import PriceView, price_of
 from flatbed.billing.usage.anchor import read as read_anchor
+from flatbed.billing.usage.bulk import accept_all, record_all
 from flatbed.billing.usage.chain import Finding, Head
 from flatbed.billing.usage.errors import AlreadyBilledError, CapReachedError, UsageStateError
 from flatbed.billing.usage.records import Caps, RecordedUsage, UsageRequest, unit_key
@@ -34,12 +35,14 @@ __all__ = [
     "UsageRequest",
     "UsageState",
     "UsageStateError",
+    "accept_all",
     "accept_usage",
     "billed_before",
     "confirm_usage",
     "dispute_usage",
     "price_of",
     "read_anchor",
+    "record_all",
     "record_usage",
     "reverse_usage",
     "state_of",

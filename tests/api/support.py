@@ -204,6 +204,9 @@ def settings_for(database: TestDatabase) -> KernelSettings:
         secret_key=SecretStr(SECRET),
         public_url=BASE_URL,
         pool_size=10,
+        # A busy machine is no reason to refuse what a test sends at once.
+        admission_seconds=20,
+        pool_seconds=20,
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from flatbed.app.cli.document import document
-from flatbed.app.openapi import permission_page
+from flatbed.app.openapi import STATUS_TEXT, permission_page
 from flatbed.app.permissions import PERMISSIONS, agree
 from flatbed.app.routers import ROUTERS
 from flatbed.tenants.access.permissions import Permissions, PermissionTableError
@@ -83,6 +83,24 @@ class TestDocument:
             if needs and method != "get":
                 assert header, path
                 assert header[0]["required"], path
+
+    def test_every_operation_documents_what_the_gate_and_the_edge_answer(
+        self, made: dict[str, Any]
+    ) -> None:
+        """Also 404 without an id in the path: the tenant that a header names may be missing."""
+        always = {"400", "401", "403", "404", "414", "422", "431", "503"}
+        seen = 0
+        for path, method, operation in _operations(made):
+            if not path.startswith("/v1/"):
+                continue
+            seen += 1
+            answers = operation["responses"]
+            assert always <= set(answers), path
+            assert ({"408", "413"} <= set(answers)) is ("requestBody" in operation), path
+            assert ("409" in answers) is (method != "get"), path
+            for status in set(answers) & set(STATUS_TEXT):
+                assert answers[status] == {"$ref": f"#/components/responses/Problem{status}"}, path
+        assert seen > 90
 
 
 class TestPermissionTable:

@@ -138,3 +138,46 @@ class TestServe:
             result = shell.run("serve", "--port", port)
         assert result.exit_code == 3
         assert f"cannot listen on 127.0.0.1:{port}" in result.stderr
+
+
+class TestSettings:
+    """A wrong setting is named in one line, without its value."""
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("FLATBED_METRICS_TOKEN", "hush-canary"),
+            ("FLATBED_POOL_SIZE", "hush-canary"),
+            ("FLATBED_POOL_SIZE", "91919191"),
+            ("FLATBED_DRAIN_SECONDS", "-91919191"),
+            ("FLATBED_ADMISSION_SECONDS", "hush-canary"),
+        ],
+    )
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ("serve", "--port", "1"),
+            ("worker",),
+            ("db", "status"),
+            ("db", "migrate"),
+            ("realm", "create", "a", "--name", "A"),
+            ("verify", "ledger"),
+            ("jobs", "dead"),
+            ("demo", "play"),
+        ],
+    )
+    def test_it_is_named_and_the_command_ends(
+        self, shell: Shell, words: tuple[str, ...], name: str, value: str
+    ) -> None:
+        result = shell.run(*words, **{name: value})
+        assert result.exit_code == 3, result.output
+        assert result.stderr.startswith(f"{name}: "), result.stderr
+        assert len(result.stderr.splitlines()) == 1
+        assert value.strip("-") not in result.output
+        assert result.stdout == ""
+
+    def test_all_that_are_wrong_are_named_at_once(self, shell: Shell) -> None:
+        result = shell.run("serve", FLATBED_POOL_SIZE="0", FLATBED_POOL_SECONDS="x")
+        assert result.exit_code == 3
+        assert "FLATBED_POOL_SIZE: " in result.stderr
+        assert "; FLATBED_POOL_SECONDS: " in result.stderr

@@ -12,10 +12,12 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from flatbed.app.campaigns.exclusions.names import name_key
 from flatbed.app.tables import metadata
 from flatbed.tenants.kit.database import migrate, schema
 from flatbed.tenants.kit.database.provision import OWNER
 from flatbed.tenants.kit.database.urls import connect, for_sqlalchemy, with_database
+from flatbed.tenants.kit.ids import uuid7
 from tests.support.postgres import TestDatabase
 
 COLUMNS = """
@@ -111,6 +113,72 @@ class TestMigrations:
         await migrate.upgrade(empty)
         assert await migrate.current(empty) == migrate.head()
         assert await shape(empty) == await shape(database.owner_url)
+
+
+TENANT, REALM = uuid7(), uuid7()
+PLACED = """
+INSERT INTO tenant_company (tenant_id, id, name, domain, created_at, updated_at)
+SELECT $1, gen_random_uuid(), 'Müller & Söhne GmbH ' || n, n || '.example', now(), now()
+FROM generate_series(1, $3::int) AS n;
+"""
+CARDS = """
+INSERT INTO candidate_card (realm_id, tenant_id, candidate_id, campaign_id, campaign_name,
+                            company_name, stage, status, due_at, updated_at)
+SELECT $2, $1, md5(n::text)::uuid, md5('c')::uuid, 'C', 'Co', 'identified', 'active',
+       CASE WHEN n % 2 = 0 THEN now() END, now()
+FROM generate_series(1, 6) AS n
+"""
+ASSIGNED = """
+INSERT INTO assignment (realm_id, id, kind, staff_id, tenant_id, campaign_id, candidate_id,
+                        started_at, ended_at)
+SELECT $2, gen_random_uuid(), 'candidate', md5('s' || n)::uuid, $1, md5('c')::uuid,
+       md5(n::text)::uuid, now(), CASE WHEN n = 3 THEN now() END
+FROM generate_series(1, 3) AS n
+"""
+SHOWN = """
+SELECT candidate_id, staff_id, due_at, queue_at FROM candidate_card ORDER BY candidate_id
+"""
+
+
+class TestScale:
+    async def test_rows_that_are_there_get_what_the_largest_tenants_reads_need(
+        self, empty: str, database: TestDatabase
+    ) -> None:
+        """More companies than one batch; hunters of live assignments only."""
+        await migrate.upgrade(empty, "0009")
+        admin = await connect(with_database(database.admin_url, empty.rsplit("/", 1)[1]))
+        try:
+            await admin.execute("SET session_replication_role = replica")
+            await admin.execute(PLACED.replace("$1", f"'{TENANT}'").replace("$3", "10050"))
+            for statement in (CARDS, ASSIGNED):
+                filled = statement.replace("$1", f"'{TENANT}'").replace("$2", f"'{REALM}'")
+                await admin.execute(filled)
+            cards = "SELECT * FROM candidate_card ORDER BY candidate_id"
+            before = [dict(row) for row in await admin.fetch(cards)]
+            for _ in range(2):
+                await migrate.upgrade(empty, "0010")
+                named = await admin.fetch("SELECT name, name_key FROM tenant_company")
+                assert len(named) == 10_050
+                assert all(row["name_key"] == name_key(row["name"]) for row in named)
+                hunted = {
+                    row[0]: row[1]
+                    for row in await admin.fetch(
+                        "SELECT candidate_id, staff_id FROM assignment WHERE ended_at IS NULL"
+                    )
+                }
+                shown = await admin.fetch(SHOWN)
+                assert len(hunted) == 2
+                assert len(shown) == 6
+                assert {row[0]: row[1] for row in shown if row[1]} == hunted
+                assert {row["queue_at"].year for row in shown if row["due_at"] is None} == {9999}
+                assert all(row["queue_at"] == row["due_at"] for row in shown if row["due_at"])
+                forced = "SELECT relforcerowsecurity FROM pg_class WHERE relname = $1"
+                for table in ("tenant_company", "candidate_card", "assignment"):
+                    assert await admin.fetchval(forced, table)
+                await migrate.downgrade(empty, "0009")
+                assert [dict(row) for row in await admin.fetch(cards)] == before
+        finally:
+            await admin.close()
 
 
 @pytest_asyncio.fixture

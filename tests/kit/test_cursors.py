@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+from sqlalchemy import column, select
 
 from flatbed.tenants.kit import cursors as module
 from flatbed.tenants.kit.clock import system_now
 from flatbed.tenants.kit.crypto import Keyring
-from flatbed.tenants.kit.cursors import LARGEST_SIZE, Cursors, Position, Window
+from flatbed.tenants.kit.cursors import LARGEST_SIZE, STEPS, Cursors, Position, Window
 from flatbed.tenants.kit.ids import uuid7
 from flatbed.tenants.kit.problems import ExpiredCursorError, InvalidCursorError
 
@@ -64,6 +65,22 @@ class TestPage:
 
     def test_a_page_is_never_larger_than_the_largest(self) -> None:
         assert cursors().window(None, 10_000) == Window(None, LARGEST_SIZE)
+
+    def test_the_rows_to_read_stand_in_the_statement_and_make_few_statements(self) -> None:
+        """A prepared statement that is told its limit later is planned for nobody's page."""
+        texts = {}
+        for size in range(1, LARGEST_SIZE + 1):
+            compiled = select(column("id")).limit(Window(None, size).limit).compile()
+            given = compiled.construct_expanded_state({})
+            assert given.parameters == {}
+            texts[size] = int(given.statement.rsplit("LIMIT ", 1)[1])
+            assert texts[size] > size
+        assert len(set(texts.values())) == len(STEPS) == 3
+
+    def test_rows_beyond_those_wanted_are_not_shown(self) -> None:
+        made, found = cursors(), rows(9)
+        shown, page = made.page(made.window(None, 2), found, lambda r: Position(r.at, r.id))
+        assert (list(shown), page.has_more) == (found[:2], True)
 
 
 class TestBinding:

@@ -5,14 +5,18 @@ import contextlib
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
 from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.clock import system_now
 from flatbed.tenants.kit.database.context import CandidateRange
+from flatbed.tenants.kit.database.engine import Database, create_engine
 from flatbed.tenants.kit.database.kernel_tables import AuditPending, Deadline
+from flatbed.tenants.kit.database.limits import LIMITS
 from flatbed.tenants.kit.database.session import TenantSession
+from flatbed.tenants.kit.database.urls import Plain
 from flatbed.tenants.kit.deadlines import (
     ATTEMPTS,
     DeadlineHandler,
@@ -23,6 +27,7 @@ from flatbed.tenants.kit.deadlines import (
     schedule,
     sweep_tenant,
 )
+from flatbed.tenants.kit.failures import is_lost
 from flatbed.tenants.kit.ids import uuid7
 from tests.support.deadlines import DAY, Journal, fail, set_deadline, wakeups
 from tests.support.world import World
@@ -250,3 +255,55 @@ class TestSweepTenant:
         journal, now = Journal(), system_now()
         await set_deadline(world, now, tenant_id=world.tenants[1])
         assert await sweep(world, now, note=journal) == Swept()
+
+    async def test_a_sweeper_waits_for_another_longer_than_any_lock_may_take(
+        self, world: World
+    ) -> None:
+        """It holds no transaction meanwhile: what waits in one is ended by lock_timeout."""
+        now, journal = system_now(), Journal()
+        await set_deadline(world, now)
+        await set_deadline(world, now)
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slow(session: TenantSession, deadline: Deadline) -> None:
+            begun.set()
+            await go_on.wait()
+            await journal(session, deadline)
+
+        engine = create_engine(world.url, pool_size=2, limits={**LIMITS, "lock_timeout": 100})
+        quick = World(world.url, Database(engine), world.realm_id, world.tenants)
+        first = asyncio.create_task(sweep(quick, now, note=slow))
+        await begun.wait()
+        second = asyncio.create_task(sweep(quick, now, note=journal))
+        await asyncio.sleep(0.4)
+        assert not second.done()
+        assert journal.lines == []
+        go_on.set()
+        swept = await first + await second
+        assert swept == Swept(handled=2)
+        assert len(journal.lines) == 2
+        await quick.database.close()
+
+    async def test_a_lost_connection_is_no_failure_of_the_deadline(
+        self, world: World, admin_connection: Plain
+    ) -> None:
+        now, journal, runs = system_now(), Journal(), 0
+        await set_deadline(world, now)
+
+        async def unlucky(session: TenantSession, deadline: Deadline) -> None:
+            nonlocal runs
+            runs += 1
+            await journal(session, deadline)
+            if runs == 1:
+                pid = await session.scalar(text("SELECT pg_backend_pid()"))
+                assert await admin_connection.fetchval("SELECT pg_terminate_backend($1, 5000)", pid)
+                await session.execute(text("SELECT 1"))
+
+        with pytest.raises(DBAPIError) as caught:
+            await sweep(world, now, note=unlucky)
+        assert is_lost(caught.value)
+        (deadline,) = await open_deadlines(world)
+        assert (deadline.attempts, deadline.retry_at) == (0, None)
+        assert await sweep(world, now, note=unlucky) == Swept(handled=1)
+        async with world.reading() as session:
+            assert await session.scalar(select(func.count()).select_from(AuditPending)) == 1

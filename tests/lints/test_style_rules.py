@@ -73,12 +73,15 @@ class TestSuppressionsReasoned:
             "# type: ignore[misc]  # noqa: A001",
             "# noqa: S608 ok",
             "# pragma: no cover",
+            "# nosec B608",
+            "# pragma: allowlist secret",
+            "# pragma: allowlist nextline secret",
         ],
     )
     def test_a_suppression_without_a_reason_is_found(self, comment: str) -> None:
         assert lines(SuppressionsReasoned(), f"x = 1  {comment}\n") == [1]
 
-    @pytest.mark.parametrize("comment", ["# noqa", "# type: ignore", "# ruff: noqa"])
+    @pytest.mark.parametrize("comment", ["# noqa", "# type: ignore", "# ruff: noqa", "# nosec"])
     def test_one_that_names_no_code_is_found_whatever_it_says(self, comment: str) -> None:
         assert lines(SuppressionsReasoned(), f"x = 1  {comment} - the reason is good\n") == [1]
 
@@ -88,6 +91,8 @@ class TestSuppressionsReasoned:
             "# type: ignore[arg-type]  # the stubs lack this overload",
             "# noqa: ANN401 - SQLAlchemy's adapter",
             "# noqa: S608 - names come from the catalogue",
+            "# nosec B608 - names come from the catalogue",
+            "# pragma: allowlist secret - a guess that must be refused",
             "# the noise of the world",
         ],
     )

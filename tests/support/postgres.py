@@ -36,6 +36,8 @@ from flatbed.tenants.kit.embedded.locks import FileLock
 from flatbed.tenants.kit.embedded.server import EmbeddedPostgres
 
 ADMIN_URL = "FLATBED_TEST_ADMIN_URL"
+TEMPLATE = "FLATBED_TEST_TEMPLATE"
+"""Names a migrated database on the server of `ADMIN_URL` to copy from; absent: one is made."""
 _PREFIX = "flatbed-test-"
 _NEWBORN_SECONDS = 30
 T = TypeVar("T")
@@ -132,6 +134,8 @@ class Suite:
         fresh.replace(self._state)
 
     async def _make_template(self, admin_url: str) -> None:
+        if TEMPLATE in os.environ:
+            return
         made = await provision(admin_url, self._name("template"), passwords=passwords(admin_url))
         await upgrade(made.owner_url)
 
@@ -141,7 +145,7 @@ class Suite:
             await server.execute(f"DROP DATABASE IF EXISTS {quoted(name)} WITH (FORCE)")
             await server.execute(
                 f"CREATE DATABASE {quoted(name)} OWNER {OWNER}"
-                f" TEMPLATE {quoted(self._name('template'))}"
+                f" TEMPLATE {quoted(os.environ.get(TEMPLATE) or self._name('template'))}"
             )
             await close_database(server, name)
         finally:
@@ -180,7 +184,10 @@ def passwords(admin_url: str) -> dict[str, str]:
 
 def _sweep(folder: Path) -> None:
     """Remove what a killed run left; a run that is going on holds its lock."""
-    found = folder.stat()
+    try:
+        found = folder.stat()
+    except FileNotFoundError:
+        return  # its own run has just removed it
     newborn = time.time() - found.st_mtime < _NEWBORN_SECONDS  # may not hold its lock yet
     if newborn or found.st_uid != os.geteuid() or not (folder / "alive").exists():
         return

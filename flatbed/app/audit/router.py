@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
 
 from flatbed.app.audit import service
 from flatbed.app.audit.schemas import Action, AuditPage, ObjectId
 from flatbed.tenants.access.calls import AgencyRead, TenantRead
 from flatbed.tenants.access.require import require
-from flatbed.tenants.kit.http import Listing, reply
+from flatbed.tenants.kit.http import Listed, reply
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
 
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/v1/audit", tags=["audit"])
 @router.get("", operation_id="list_audit", response_model=AuditPage)
 async def list_audit(
     call: Annotated[TenantRead | AgencyRead, require("audit:read").either_read],
-    listing: Annotated[Listing, Depends()],
+    listing: Listed,
     object_id: Annotated[ObjectId | None, Query()] = None,
     action: Annotated[Action | None, Query()] = None,
 ) -> Response:

@@ -20,6 +20,7 @@ from flatbed.tenants.kit.database.columns import (
     OPTIONAL_JSON,
     SHARED,
     VERSIONED,
+    has_reference,
     of_candidate,
     one_of,
     parent,
@@ -174,6 +175,8 @@ class Exclusion(TenantRow, Resource, Base):
         Index(None, "tenant_id", "name_key"),
         Index(None, "tenant_id", "candidate_id"),
         Index(None, "tenant_id", "updated_at", "id"),
+        Index(None, "tenant_id", "status", "updated_at", "id"),
+        has_reference(),
         SHARED,
     )
     __mapper_args__ = VERSIONED

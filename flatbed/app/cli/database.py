@@ -44,18 +44,16 @@ def init(
 @app.command()
 def migrate(*, as_json: AsJson = False) -> None:
     """Migrate to the newest revision, as FLATBED_OWNER_DATABASE_URL."""
-    url = _owner_url()
     with told():
-        asyncio.run(migrations.upgrade(url))
+        asyncio.run(migrations.upgrade(_owner_url()))
     answer({"revision": migrations.head()}, as_json=as_json)
 
 
 @app.command()
 def status(*, as_json: AsJson = False) -> None:
     """Say which revision the database is at; exit code 1 unless it is the newest."""
-    url = _owner_url()
     with told():
-        current = asyncio.run(migrations.current(url))
+        current = asyncio.run(migrations.current(_owner_url()))
     head = migrations.head()
     answer({"revision": current, "head": head, "at_head": current == head}, as_json=as_json)
     if current != head:

@@ -17,10 +17,15 @@ from flatbed.app.demo import record, run, tables
 from flatbed.app.demo.cast import Cast
 from flatbed.app.demo.client import JSON, DemoError
 from flatbed.app.demo.processes import HOST, Processes, free_port, url_of
+from flatbed.app.demo.scale.plan import Scale
+from flatbed.app.demo.scale.repository import analyze
+from flatbed.app.demo.scale.seed import seed as fill
 from flatbed.app.demo.teller import Teller
 from flatbed.app.home import settled
 from flatbed.app.permissions import PERMISSIONS
+from flatbed.app.wiring import build
 from flatbed.tenants.access.principal import Role
+from flatbed.tenants.kit.ids import encode
 from flatbed.tenants.kit.logging import configure
 from flatbed.tenants.kit.settings import KernelSettings
 
@@ -62,12 +67,33 @@ def seed(
     client_secret: Annotated[
         str | None, typer.Option(envvar="FLATBED_DEMO_CLIENT_SECRET", help="Its secret.")
     ] = None,
+    scale: Annotated[
+        int | None,
+        typer.Option(min=1, help="Instead: so many candidates in a fresh realm, without a server."),
+    ] = None,
+    tenants: Annotated[int, typer.Option(min=1, max=10_000, help="With --scale.")] = 100,
+    dice: Annotated[int, typer.Option("--seed", help="With --scale: draws the same again.")] = 1,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Seed an empty sandbox realm of a running server (see `flatbed realm create`)."""
+    """Seed an empty sandbox realm of a running server (see `flatbed realm create`).
+
+    With --scale it writes straight to the database, as the program's own role: candidates over
+    skewed tenants (of 100, the largest holds a tenth), and prints what it wrote. The planner's
+    statistics are brought up to date where FLATBED_OWNER_DATABASE_URL or the embedded server lets
+    it; elsewhere autovacuum does that within minutes.
+    """
     teller = _teller(as_json=as_json)
     with _failing(), told():
+        if scale is not None:
+            if base_url is not None or realm is not None:
+                raise DemoError(
+                    "--scale makes a realm of its own: leave --base-url and --realm out"
+                )
+            with settled(KernelSettings()) as settings:
+                order = Scale(scale, tenants, dice)
+                answer(asyncio.run(_scale(settings, order)), as_json=as_json)
+            return
         if base_url is None or realm is None or client_id is None or client_secret is None:
             raise DemoError(
                 "name --base-url, and of an empty sandbox --realm, --client-id and --client-secret"
@@ -144,6 +170,26 @@ async def _seed(teller: Teller, base_url: str, realm: str, client_id: str, secre
         admin = run.administration(http, client_id, secret, scopes)
         cast = Cast(http, realm, admin)
         return await run.seed_realm(cast, teller, KernelSettings().data_dir, base_url)
+
+
+async def _scale(settings: KernelSettings, order: Scale) -> JSON:
+    program = build(settings)
+    try:
+        await program.start()
+        seeded = await fill(program, order, Teller(errors))
+        if settings.owner_database_url is not None:
+            await analyze(settings.owner_database_url.get_secret_value())
+    finally:
+        await program.close()
+    return {
+        "realm": encode("realm", seeded.realm_id),
+        "client_id": seeded.client_id,
+        "client_secret": seeded.client_secret,
+        "largest": encode("org", seeded.tenants[0]),
+        "busiest": encode("staff", seeded.hunters[0]),
+        "seconds": round(seeded.seconds, 1),
+        "rows": dict(sorted(seeded.rows.items())),
+    }
 
 
 async def _play(teller: Teller, base_url: str | None) -> JSON:

@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
-from flatbed.app.cli import database, demo, document, realm, verify
+from flatbed.app.cli import database, demo, document, jobs, realm, verify
 from flatbed.app.cli.output import errors, told
 from flatbed.app.cli.serving import serve_http, terminable, work_jobs
 from flatbed.app.home import settled
+from flatbed.tenants.kit.failpoints import arm
 from flatbed.tenants.kit.logging import configure
 from flatbed.tenants.kit.settings import KernelSettings
 
@@ -16,6 +17,7 @@ app.add_typer(database.app, name="db")
 app.add_typer(realm.app, name="realm")
 app.add_typer(demo.app, name="demo")
 app.add_typer(verify.app, name="verify")
+app.add_typer(jobs.app, name="jobs")
 app.command("openapi")(document.openapi)
 
 
@@ -27,6 +29,7 @@ def serve(
     """Serve the API until interrupted."""
     configure()
     with told(), terminable(), settled(KernelSettings()) as settings:
+        arm()
         serve_http(
             settings,
             host,
@@ -38,11 +41,16 @@ def serve(
 
 
 @app.command()
-def worker() -> None:
+def worker(
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Serve what is counted to this machine, on this port.")
+    ] = None,
+) -> None:
     """Run jobs, deadlines and sealing until interrupted."""
     configure()
     with told(), terminable(), settled(KernelSettings()) as settings:
-        work_jobs(settings)
+        arm()
+        work_jobs(settings, metrics_port)
 
 
 def main() -> None:

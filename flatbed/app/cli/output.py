@@ -21,14 +21,18 @@ from flatbed.tenants.kit.database.guard import UnsafeRoleError
 from flatbed.tenants.kit.database.provision import ProvisionError
 from flatbed.tenants.kit.database.urls import BadAddressError
 from flatbed.tenants.kit.embedded.errors import EmbeddedPostgresError
+from flatbed.tenants.kit.failpoints import FailpointSpecError
 from flatbed.tenants.kit.failures import failure_code
 from flatbed.tenants.kit.problems import Problem
+from flatbed.tenants.kit.settings import BadSettingError
 from flatbed.tenants.oauth.wiring import SigningKeyUnreadableError
 
 TOLD = (
     BadAddressError,
+    BadSettingError,
     CannotListenError,
     EmbeddedPostgresError,
+    FailpointSpecError,
     ProvisionError,
     SigningKeyUnreadableError,
     UnsafeRoleError,

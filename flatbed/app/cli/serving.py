@@ -3,19 +3,25 @@
 import asyncio
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final, NoReturn
 
 import uvicorn
+from prometheus_client import start_http_server
 
+from flatbed.app.health import Lifecycle
 from flatbed.app.main import create_app
-from flatbed.app.wiring import build
+from flatbed.app.wiring import Program, build
 from flatbed.app.worker import run_worker
+from flatbed.tenants.kit.metrics import PoolCollector, together
 from flatbed.tenants.kit.settings import KernelSettings
 
 GRACE_SECONDS: Final = 10
+"""How long requests in flight may go on when the port is closed."""
+LOOPBACK: Final = "127.0.0.1"
 
 
 @contextmanager
@@ -64,8 +70,9 @@ def serve_http(
     except OSError as error:
         raise CannotListenError(f"cannot listen on {host}:{port}: {error.strerror}") from None
     ready()
+    lifecycle = Lifecycle()
     config = uvicorn.Config(
-        create_app(lambda: build(settings)),
+        create_app(lambda: build(settings), lifecycle),
         host=host,
         port=port,
         log_config=None,
@@ -74,7 +81,39 @@ def serve_http(
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     with listener:
-        uvicorn.Server(config).run(sockets=[listener])
+        DrainingServer(config, lifecycle, settings.drain_seconds).run(sockets=[listener])
+
+
+class DrainingServer(uvicorn.Server):
+    """Uvicorn, which on the first signal goes on for a while, said to be not ready.
+
+    A load balancer that asks /readyz meanwhile sends its requests elsewhere before the port is
+    closed. A second signal ends the wait.
+
+    Args:
+        config: uvicorn's.
+        lifecycle: told when it begins.
+        seconds: how long.
+    """
+
+    def __init__(self, config: uvicorn.Config, lifecycle: Lifecycle, seconds: float) -> None:
+        super().__init__(config)
+        self._lifecycle = lifecycle
+        self._seconds = seconds
+        self._until: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal arrived."""
+        self._lifecycle.leaving = True
+        if self._until is None and self._seconds:
+            self._until = time.monotonic() + self._seconds
+        else:
+            super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second. Returns whether to leave."""
+        is_over = self._until is not None and time.monotonic() >= self._until
+        return await super().on_tick(counter) or is_over
 
 
 def _family(host: str) -> socket.AddressFamily:
@@ -89,12 +128,20 @@ async def _try(settings: KernelSettings) -> None:
         await program.close()
 
 
-def work_jobs(settings: KernelSettings) -> None:
-    """Run jobs, deadlines and sealing until interrupted."""
-    asyncio.run(_work(settings))
+def work_jobs(settings: KernelSettings, metrics_port: int | None = None) -> None:
+    """Run jobs, deadlines and sealing until interrupted.
+
+    Args:
+        settings: they name a database.
+        metrics_port: where this machine may read what is counted.
+
+    Raises:
+        CannotListenError: another program has the port.
+    """
+    asyncio.run(_work(settings, metrics_port))
 
 
-async def _work(settings: KernelSettings) -> None:
+async def _work(settings: KernelSettings, metrics_port: int | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -102,6 +149,27 @@ async def _work(settings: KernelSettings) -> None:
     program = build(settings)
     try:
         await program.start()
-        await run_worker(program, stop)
+        with _metrics(program, metrics_port):
+            await run_worker(program, stop)
     finally:
         await program.close()
+
+
+@contextmanager
+def _metrics(program: Program, port: int | None) -> Iterator[None]:
+    """Serve what is counted, to this machine alone and in a thread: also when the loop is busy."""
+    if port is None:
+        yield
+        return
+    try:
+        server, thread = start_http_server(
+            port, LOOPBACK, together(PoolCollector(program.database.engine))
+        )
+    except OSError as error:
+        raise CannotListenError(f"cannot listen on {LOOPBACK}:{port}: {error.strerror}") from None
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

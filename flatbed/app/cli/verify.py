@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -48,7 +48,8 @@ def _run(check: Check, organization: str | None, *, as_json: bool) -> None:
     async def work(settings: KernelSettings) -> tuple[int, Findings]:
         program = build(settings)
         try:
-            return await check(program, only)
+            async with program.database.patient() as database:
+                return await check(replace(program, database=database), only)
         finally:
             await program.close()
 

@@ -2,20 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from flatbed.app.hunting.models import Assignment, CandidateCard
 from flatbed.tenants.kit.cursors import Window
+from flatbed.tenants.kit.database.columns import word
 from flatbed.tenants.kit.database.session import AgencyReadSession, AgencySession
 from flatbed.tenants.organizations.models import Staff
 
-NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-"""Sorts what has no due date behind everything that has one."""
-DUE = func.coalesce(CandidateCard.due_at, NEVER)
+LIVE_CANDIDATE: Final = (Assignment.kind == word("candidate"), Assignment.ended_at.is_(None))
+LIVE_SOURCING: Final = (Assignment.kind == word("sourcing"), Assignment.ended_at.is_(None))
+"""The conditions of the partial indexes on live assignments, as these need them."""
 
 
 async def tenant_of_candidate(
@@ -25,10 +27,9 @@ async def tenant_of_candidate(
     return await session.scalar(
         select(Assignment.tenant_id).where(
             Assignment.realm_id == session.realm_id,
-            Assignment.kind == "candidate",
+            *LIVE_CANDIDATE,
             Assignment.candidate_id == candidate_id,
             Assignment.staff_id == staff_id,
-            Assignment.ended_at.is_(None),
         )
     )
 
@@ -40,10 +41,9 @@ async def tenant_of_campaign(
     return await session.scalar(
         select(Assignment.tenant_id).where(
             Assignment.realm_id == session.realm_id,
-            Assignment.kind == "sourcing",
+            *LIVE_SOURCING,
             Assignment.campaign_id == campaign_id,
             Assignment.staff_id == staff_id,
-            Assignment.ended_at.is_(None),
         )
     )
 
@@ -62,16 +62,12 @@ async def live(
     session: AgencyReadSession, *, kind: str, staff_id: UUID | None, target: UUID
 ) -> Assignment | None:
     """The live assignment to this candidate, or of this hunter to this campaign."""
-    statement = select(Assignment).where(
-        Assignment.realm_id == session.realm_id,
-        Assignment.kind == kind,
-        Assignment.ended_at.is_(None),
-    )
+    statement = select(Assignment).where(Assignment.realm_id == session.realm_id)
     if kind == "candidate":
-        statement = statement.where(Assignment.candidate_id == target)
+        statement = statement.where(*LIVE_CANDIDATE, Assignment.candidate_id == target)
     else:
         statement = statement.where(
-            Assignment.campaign_id == target, Assignment.staff_id == staff_id
+            *LIVE_SOURCING, Assignment.campaign_id == target, Assignment.staff_id == staff_id
         )
     return await session.scalar(statement)
 
@@ -116,25 +112,17 @@ async def queue(
     session: AgencyReadSession, staff_id: UUID, window: Window
 ) -> Sequence[Row[CandidateCard, datetime]]:
     """The cards of the hunter's candidates that are not exited, the earliest due first."""
-    statement = (
-        select(CandidateCard, DUE)
-        .join(
-            Assignment,
-            (Assignment.realm_id == CandidateCard.realm_id)
-            & (Assignment.candidate_id == CandidateCard.candidate_id),
-        )
-        .where(
-            CandidateCard.realm_id == session.realm_id,
-            CandidateCard.status != "exited",
-            Assignment.kind == "candidate",
-            Assignment.staff_id == staff_id,
-            Assignment.ended_at.is_(None),
-        )
+    statement = select(CandidateCard, CandidateCard.queue_at).where(
+        CandidateCard.realm_id == session.realm_id,
+        CandidateCard.staff_id == staff_id,
+        CandidateCard.status != word("exited"),
     )
-    beyond = window.beyond(DUE, CandidateCard.candidate_id)
+    beyond = window.beyond(CandidateCard.queue_at, CandidateCard.candidate_id)
     if beyond is not None:
         statement = statement.where(beyond)
-    statement = statement.order_by(DUE, CandidateCard.candidate_id).limit(window.limit)
+    statement = statement.order_by(CandidateCard.queue_at, CandidateCard.candidate_id).limit(
+        window.limit
+    )
     return (await session.execute(statement)).all()
 
 
@@ -153,10 +141,32 @@ class Card:
 
 
 async def put_card(session: AgencySession, card: Card) -> None:
-    """Write a candidate's card, or write it anew."""
+    """Write a candidate's card, or write it anew; its hunter stays as his assignment left it."""
     shown = {**asdict(card), "updated_at": session.now()}
+    hunter = (
+        select(Assignment.staff_id)
+        .where(
+            Assignment.realm_id == session.realm_id,
+            *LIVE_CANDIDATE,
+            Assignment.candidate_id == card.candidate_id,
+        )
+        .scalar_subquery()
+    )
     await session.execute(
         insert(CandidateCard)
-        .values(realm_id=session.realm_id, **shown)
+        .values(realm_id=session.realm_id, staff_id=hunter, **shown)
         .on_conflict_do_update(index_elements=["realm_id", "candidate_id"], set_=shown)
+    )
+
+
+async def hand_over(session: AgencySession, candidate_id: UUID, staff_id: UUID | None) -> None:
+    """Put the candidate's card, if there is one yet, into the hunter's queue or into none."""
+    await session.execute(
+        update(CandidateCard)
+        .where(
+            CandidateCard.realm_id == session.realm_id,
+            CandidateCard.candidate_id == candidate_id,
+        )
+        .values(staff_id=staff_id)
+        .execution_options(synchronize_session=False)
     )

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
 
 from flatbed.app.hunting import service
 from flatbed.app.hunting.schemas import (
@@ -14,7 +14,7 @@ from flatbed.app.hunting.schemas import (
 from flatbed.app.ids import AssignmentId
 from flatbed.tenants.access.calls import AgencyCall, AgencyRead, TenantCall
 from flatbed.tenants.access.require import require
-from flatbed.tenants.kit.http import Listing, reply
+from flatbed.tenants.kit.http import Listed, reply
 from flatbed.tenants.kit.ids import OrganizationId, StaffId, encode
 from flatbed.tenants.kit.problems import ForbiddenError
 
@@ -44,7 +44,7 @@ async def create_assignment(
 @router.get("/v1/assignments", operation_id="list_assignments", response_model=AssignmentPage)
 async def list_assignments(
     call: Annotated[AgencyRead, require("assignments:manage").agency_read],
-    listing: Annotated[Listing, Depends()],
+    listing: Listed,
     staff_id: StaffId | None = None,
     organization_id: OrganizationId | None = None,
     live: Annotated[bool, Query(description="Only those that have not ended.")] = False,  # noqa: FBT002 - a query parameter
@@ -96,7 +96,7 @@ async def end_assignment(
 @router.get("/v1/me/queue", operation_id="get_queue", response_model=QueuePage, tags=["queue"])
 async def get_queue(
     call: Annotated[AgencyRead, require("pipeline:read").agency_read],
-    listing: Annotated[Listing, Depends()],
+    listing: Listed,
 ) -> Response:
     """The hunter's own candidates over all ISVs, the earliest due first."""
     staff_id = call.principal.staff_id

@@ -27,6 +27,7 @@ from flatbed.tenants.kit.database.session import (
     TenantSession,
     agency_plane,
 )
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.ids import encode, uuid7
 from flatbed.tenants.kit.problems import InvalidError, NotFoundError
 
@@ -112,6 +113,7 @@ async def assign(
     except IntegrityError:
         # Another transaction assigned since we looked; this one is lost.
         raise AlreadyAssignedError from None
+    failpoint(Failpoint.ASSIGNMENT_MADE)
     return row
 
 
@@ -161,6 +163,8 @@ async def end(session: AgencySession, assignment_id: UUID) -> AssignmentRead:
     row.ended_at = session.now()
     record(session, "assignment.ended", "asg", row.id, {"kind": row.kind})
     await session.flush()
+    if row.candidate_id is not None:
+        await repository.hand_over(session, row.candidate_id, None)
     return _read(row)
 
 

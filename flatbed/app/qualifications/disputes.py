@@ -32,6 +32,7 @@ from flatbed.tenants.access.principal import Principal
 from flatbed.tenants.kit.audit import mutation, publish
 from flatbed.tenants.kit.database.kernel_tables import Deadline
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.ids import encode, uuid7
 from flatbed.tenants.kit.problems import InvalidError
 
@@ -86,6 +87,7 @@ async def create(
     row.status = state.value
     outcome.touch(session, row)
     await session.flush()
+    failpoint(Failpoint.DISPUTE_OPENED)
     await clocks.expect_answer(session, dispute)
     detail = {**_of(dispute), "fraud": body.fraud, "answer_by": dispute.answer_by.isoformat()}
     mutation(session, "dispute.opened", "disp", dispute.id, detail)
@@ -125,6 +127,7 @@ async def answer(
     outcome.touch(session, last)
     outcome.touch(session, row)
     await clocks.expect_decision(session, last)
+    failpoint(Failpoint.DISPUTE_ANSWERED)
     detail_ = {**_of(last), "decide_by": last.decide_by.isoformat()}
     mutation(session, "dispute.answered", "disp", last.id, detail_)
     await session.flush()

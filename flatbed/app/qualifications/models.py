@@ -15,6 +15,7 @@ from flatbed.tenants.kit.database.columns import (
     VERSIONED,
     CandidateRow,
     Tracked,
+    has_reference,
     has_siblings,
     of_candidate,
     one_of,
@@ -53,6 +54,9 @@ class Qualification(CandidateRow, Resource, Base):
         ),
         Index(None, "tenant_id", "updated_at", "id"),
         Index(None, "tenant_id", "campaign_id", "status"),
+        Index(None, "tenant_id", "campaign_id", "updated_at", "id"),
+        Index(None, "tenant_id", "status", "updated_at", "id"),
+        has_reference(),
         CANDIDATE,
     )
     __mapper_args__ = VERSIONED

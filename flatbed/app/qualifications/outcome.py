@@ -19,6 +19,7 @@ from flatbed.app.qualifications.rules.states import Act, Basis, CaseStatus, Stat
 from flatbed.billing import facade
 from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.database.session import TenantSession
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.http import match
 from flatbed.tenants.kit.ids import encode
 from flatbed.tenants.kit.problems import NotFoundError
@@ -82,6 +83,7 @@ async def accept(session: TenantSession, qualification: Qualification, basis: Ba
     detail = {**of(qualification), "basis": basis.value}
     mutation(session, "qualification.accepted", "qual", qualification.id, detail)
     await session.flush()
+    failpoint(Failpoint.QUALIFICATION_ACCEPTED)
     await note_acceptance(session, qualification.campaign_id)
 
 
@@ -121,6 +123,7 @@ async def void(
     detail = {**of(qualification), "reason": why, "generation": qualification.generation}
     mutation(session, "qualification.voided", "qual", qualification.id, detail)
     await session.flush()
+    failpoint(Failpoint.QUALIFICATION_VOIDED)
     for one in await repository.disputes(session, [qualification]):
         if one.decided_at is None:
             await close(session, one, "voided", reason)
@@ -154,6 +157,7 @@ async def close(
     else:
         mutation(session, f"review.{verdict}", "rev", case.id, detail)
     await session.flush()
+    failpoint(Failpoint.DISPUTE_CLOSED)
     await cards.show(session, case)
 
 

@@ -26,6 +26,7 @@ from flatbed.app.qualifications.models import (
 )
 from flatbed.app.qualifications.rules.states import CaseStatus, Status
 from flatbed.tenants.kit.cursors import Window
+from flatbed.tenants.kit.database.columns import word
 from flatbed.tenants.kit.database.session import (
     AgencyReadSession,
     AgencySession,
@@ -61,7 +62,7 @@ async def live(session: TenantReadSession, candidate_id: UUID) -> Qualification 
         .where(
             Qualification.tenant_id == session.tenant_id,
             Qualification.candidate_id == candidate_id,
-            Qualification.status != Status.VOIDED.value,
+            Qualification.status != word(Status.VOIDED.value),
         )
         .execution_options(populate_existing=True)
     )
@@ -137,7 +138,7 @@ async def open_review(
         QualificationReview.tenant_id == session.tenant_id,
         QualificationReview.candidate_id == qualification.candidate_id,
         QualificationReview.qualification_id == qualification.id,
-        QualificationReview.status == CaseStatus.OPEN.value,
+        QualificationReview.status == word(CaseStatus.OPEN.value),
     )
     return await session.scalar(statement)
 

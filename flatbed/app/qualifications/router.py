@@ -23,7 +23,7 @@ from flatbed.app.qualifications.schemas import (
 )
 from flatbed.tenants.access.calls import AgencyRead, TenantCall, TenantRead
 from flatbed.tenants.access.require import require
-from flatbed.tenants.kit.http import Listing, optional_version, reply
+from flatbed.tenants.kit.http import Listed, optional_version, reply
 from flatbed.tenants.kit.ids import OrganizationId, encode
 from flatbed.tenants.kit.schemas import ExternalRef
 
@@ -66,7 +66,7 @@ async def create_qualification(
     response_model=QualificationPage,
 )
 async def list_candidate_qualifications(
-    candidate_id: CandidateId, call: MayRead, listing: Annotated[Listing, Depends()]
+    candidate_id: CandidateId, call: MayRead, listing: Listed
 ) -> Response:
     """List a candidate's qualifications, voided generations among them."""
     return reply(
@@ -84,7 +84,7 @@ async def list_candidate_qualifications(
 @router.get("/qualifications", operation_id="list_qualifications", response_model=QualificationPage)
 async def list_qualifications(
     call: MayRead,
-    listing: Annotated[Listing, Depends()],
+    listing: Listed,
     status: Status | None = None,
     campaign_id: CampaignId | None = None,
     updated_after: Instant | None = None,
@@ -203,7 +203,7 @@ async def decide_dispute(
 @router.get("/disputes", operation_id="list_disputes", response_model=DisputePage)
 async def list_disputes(
     call: Annotated[AgencyRead, require("disputes:decide").agency_read],
-    listing: Annotated[Listing, Depends()],
+    listing: Listed,
     state: CaseStatus | None = None,
     kind: CardKind | None = None,
     organization_id: OrganizationId | None = None,

@@ -24,6 +24,7 @@ from flatbed.billing.facade import (
 from flatbed.tenants.access.principal import Principal, Role
 from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.database.session import TenantSession
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.ids import encode, uuid7
 
 SOURCE = "qual"
@@ -49,6 +50,7 @@ async def submit(
     if decided.gate is None or case.campaign.unit_price is None:
         raise CampaignNotOrderedError
     dossier, dossier_hash = freeze(case, decided.gate, session.now())
+    failpoint(Failpoint.DOSSIER_FROZEN)
     qualification_id = uuid7()
     try:
         usage = await _meter(session, case, qualification_id, dossier_hash)
@@ -83,6 +85,7 @@ async def submit(
     )
     session.add(row)
     await session.flush()
+    failpoint(Failpoint.QUALIFICATION_WRITTEN)
     await clocks.start_acceptance(session, row, term)
     detail = {
         **outcome.of(row),

@@ -12,6 +12,7 @@ from flatbed.tenants.kit.database.columns import (
     AGENCY,
     OPTIONAL_JSON,
     VERSIONED,
+    has_reference,
     of_realm,
     realm_parent,
 )
@@ -39,6 +40,7 @@ class Company(AgencyRow, Resource, Base):
         realm_parent("company_group", "group_id"),
         Index(None, "realm_id", "group_id"),
         Index(None, "realm_id", "updated_at", "id"),
+        has_reference("realm_id"),
         AGENCY,
     )
     __mapper_args__ = VERSIONED

@@ -19,7 +19,7 @@ from flatbed.app.registry.schemas import (
 )
 from flatbed.tenants.access.calls import AgencyCall, AgencyRead
 from flatbed.tenants.access.require import require
-from flatbed.tenants.kit.http import Listing, reply, required_version
+from flatbed.tenants.kit.http import Listed, reply, required_version
 from flatbed.tenants.kit.ids import encode
 from flatbed.tenants.kit.schemas import ExternalRef
 
@@ -45,7 +45,7 @@ async def create_company(
 @router.get("/v1/companies", operation_id="list_companies", response_model=CompanyPage)
 async def list_companies(
     call: Annotated[AgencyRead, require("registry:read").agency_read],
-    listing: Annotated[Listing, Depends()],
+    listing: Listed,
     domain: Domain | None = None,
     external_ref: ExternalRef | None = None,
 ) -> Response:
@@ -107,7 +107,7 @@ async def create_company_group(
 )
 async def list_company_groups(
     call: Annotated[AgencyRead, require("registry:read").agency_read],
-    listing: Annotated[Listing, Depends()],
+    listing: Listed,
 ) -> Response:
     """List groups, oldest first."""
     return reply(

@@ -21,6 +21,7 @@ from flatbed.app.registry.schemas import (
 from flatbed.tenants.kit.audit import record
 from flatbed.tenants.kit.cursors import Cursors, Position
 from flatbed.tenants.kit.database.session import AgencyReadSession, AgencySession
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.http import match
 from flatbed.tenants.kit.ids import uuid7
 from flatbed.tenants.kit.problems import InvalidError, NotFoundError
@@ -199,6 +200,7 @@ async def link(
         )
     )
     await session.flush()
+    failpoint(Failpoint.REGISTRY_LINKED)
     return company.id
 
 

@@ -11,6 +11,7 @@ from flatbed.tenants.kit.audit import record
 from flatbed.tenants.kit.database.engine import Database
 from flatbed.tenants.kit.database.session import AgencySession
 from flatbed.tenants.kit.deadlines import DeadlineHandlers
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.jobs.queue import enqueue
 from flatbed.tenants.kit.problems import InvalidError
 from flatbed.tenants.kit.sweep import SWEEP, sweep_realm
@@ -44,6 +45,7 @@ async def advance(session: AgencySession, body: ClockAdvance) -> ClockRead:
     realm.clock_offset_us += moved
     record(session, "realm.clock_advanced", "realm", realm.id, {"microseconds": moved})
     await enqueue(session, SWEEP, realm_id=session.realm_id)
+    failpoint(Failpoint.CLOCK_MOVED)
     return ClockRead(now=wanted.astimezone(UTC), swept=0)
 
 
@@ -64,6 +66,7 @@ async def finish(
         key: the request's Idempotency-Key, under which the count is stored too.
     """
     swept = await sweep_realm(database, handlers, moved.realm_id)
+    failpoint(Failpoint.CLOCK_SWEPT)
     read = read.model_copy(update={"swept": swept.handled})
     if key is not None and moved.caller.client_id is not None:
         async with database.agency(

@@ -14,7 +14,7 @@ from flatbed.billing.pricing.schemas import (
 )
 from flatbed.tenants.access.calls import AgencyCall, AgencyRead
 from flatbed.tenants.access.require import require
-from flatbed.tenants.kit.http import Listing, reply, required_version
+from flatbed.tenants.kit.http import Listed, reply, required_version
 from flatbed.tenants.kit.ids import encode
 from flatbed.tenants.kit.schemas import CurrencyCode, ExternalRef
 
@@ -38,7 +38,7 @@ async def create_price_list(
 @router.get("", operation_id="list_price_lists", response_model=PriceListPage)
 async def list_price_lists(
     call: Annotated[AgencyRead, require("prices:manage").agency_read],
-    listing: Annotated[Listing, Depends()],
+    listing: Listed,
     currency: CurrencyCode | None = None,
     active: bool | None = None,  # noqa: FBT001 - FastAPI passes query parameters by name
     external_ref: ExternalRef | None = None,

@@ -17,13 +17,13 @@ from flatbed.billing.usage.schemas import (
 from flatbed.billing.usage.states import UsageState
 from flatbed.tenants.access.calls import TenantRead
 from flatbed.tenants.access.require import require
-from flatbed.tenants.kit.http import Listing, reply
+from flatbed.tenants.kit.http import Listed, reply
 from flatbed.tenants.kit.schemas import UtcInstant
 
 router = APIRouter(prefix="/v1", tags=["usage"])
 
 
-def usage_filters(
+async def usage_filters(
     occurred_from: Annotated[
         UtcInstant | None, Query(alias="from", description="Occurred at this instant or later.")
     ] = None,
@@ -37,7 +37,7 @@ def usage_filters(
     return Filters(occurred_from, occurred_to, campaign_id, state)
 
 
-def usage_format(
+async def usage_format(
     format_: Annotated[
         Format | None, Query(alias="format", description="Goes before the Accept header.")
     ] = None,
@@ -56,7 +56,7 @@ def usage_format(
 )
 async def get_usage(
     call: Annotated[TenantRead, require("usage:read").tenant_read],
-    listing: Annotated[Listing, Depends()],
+    listing: Listed,
     filters: Annotated[Filters, Depends(usage_filters)],
     wanted: Annotated[Format, Depends(usage_format)],
     group_by: GroupBy = GroupBy.CAMPAIGN,

@@ -23,6 +23,7 @@ from flatbed.billing.usage.repository import ledger
 from flatbed.billing.usage.states import FOLLOWS, Basis, Decision, UsageState, usage_state
 from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.ids import uuid7
 from flatbed.tenants.kit.jobs.queue import enqueue
 from flatbed.tenants.kit.problems import NotFoundError
@@ -40,12 +41,15 @@ async def record_usage(session: TenantSession, request: UsageRequest) -> Recorde
     """
     month = month_of(request.occurred_at, request.zone)
     counters = await ledger.lock_counters(session, request.campaign_ref, [caps.TOTAL, month])
+    failpoint(Failpoint.CAPS_LOCKED)
     _refuse_over_cap(request, counters[caps.TOTAL], counters[month])
     head = await ledger.lock_head(session)
+    failpoint(Failpoint.LEDGER_LOCKED)
     if await ledger.live(session, request.unit_keys):
         raise AlreadyBilledError
     generation = await ledger.last_generation(session, request.unit_keys) + 1
     await ledger.count(session, request.campaign_ref, counters, units=1, amount=request.unit_price)
+    failpoint(Failpoint.CAPS_COUNTED)
     entry = await _append(
         session,
         head,
@@ -111,6 +115,7 @@ async def reverse_usage(
             "occurred_at": session.now(),
         },
     )
+    failpoint(Failpoint.USAGE_REVERSED)
     _tell(session, "usage.reversed", entry_id, {"reason": reason})
     return reversal
 
@@ -181,12 +186,14 @@ async def _append(
         "id": uuid7(),
         "sequence": head.sequence + 1,
         "recorded_at": session.now(),
-        "period_id": await _period(session, values["occurred_at"], zone),
+        "period_id": await period_for(session, values["occurred_at"], zone),
     }
     hash_ = chain.seal(head, content)
     await ledger.add_entry(session, content, head.hash, hash_)
+    failpoint(Failpoint.LEDGER_INSERTED)
     await ledger.move_head(session, chain.Head(head.sequence + 1, hash_))
-    await enqueue(session, ANCHOR_JOB, realm_id=session.realm_id, tenant_id=session.tenant_id)
+    failpoint(Failpoint.LEDGER_MOVED)
+    await anchor_later(session)
     return RecordedUsage(
         entry_id=content["id"],
         sequence=content["sequence"],
@@ -198,7 +205,12 @@ async def _append(
     )
 
 
-async def _period(session: TenantSession, instant: datetime, zone: ZoneInfo) -> UUID:
+async def anchor_later(session: TenantSession) -> None:
+    """Have the new head written outside the database once this is committed."""
+    await enqueue(session, ANCHOR_JOB, realm_id=session.realm_id, tenant_id=session.tenant_id)
+
+
+async def period_for(session: TenantSession, instant: datetime, zone: ZoneInfo) -> UUID:
     """The period that an entry of this instant belongs to; missing ones are made."""
     end = await ledger.last_period_end(session)
     if end is None:
@@ -219,6 +231,7 @@ async def _decide(
     if state not in FOLLOWS[decision]:
         raise _state(state)
     await ledger.add_decision(session, entry_id, decision, basis, actor)
+    failpoint(Failpoint.USAGE_DECIDED)
     _tell(session, f"usage.{decision}", entry_id, {"basis": basis.value})
 
 

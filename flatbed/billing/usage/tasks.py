@@ -8,6 +8,7 @@ from flatbed.billing.usage.repository import ledger
 from flatbed.tenants.kit.clock import Clock, system_now
 from flatbed.tenants.kit.database.engine import Database
 from flatbed.tenants.kit.database.session import Caller
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.settings import KernelSettings
 
 
@@ -29,6 +30,8 @@ async def anchor_ledger(
     ) as session:
         head = await ledger.find_head(session)
     if head is not None:
+        failpoint(Failpoint.ANCHOR_WRITING)
         await asyncio.to_thread(
             anchor.append, settings.anchor_file, anchor.Anchor(tenant_id, head, system_now())
         )
+        failpoint(Failpoint.ANCHOR_WRITTEN)

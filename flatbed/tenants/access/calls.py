@@ -16,6 +16,7 @@ from flatbed.tenants.kit.database.session import (
     TenantReadSession,
     TenantSession,
 )
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 
 REPLAYED = "Idempotent-Replayed"
 KEPT_HEADERS = ("etag", "location", "content-type")
@@ -112,10 +113,14 @@ async def _once(
     )
     stored = await idempotency.find(session, key)
     if stored is not None:
+        failpoint(Failpoint.ONCE_REPLAYED)
         headers = {**stored.headers, REPLAYED: "true"}
         return Response(stored.body, stored.status, headers=headers)
+    failpoint(Failpoint.ONCE_CLAIMED)
     response = await work()
+    failpoint(Failpoint.ONCE_WORKED)
     kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
     body = remembered(bytes(response.body).decode())
     idempotency.store(session, key, idempotency.StoredReply(response.status_code, kept, body))
+    failpoint(Failpoint.ONCE_STORED)
     return response

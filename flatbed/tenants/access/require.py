@@ -34,6 +34,7 @@ from flatbed.tenants.kit.crypto import Keyring
 from flatbed.tenants.kit.database.context import CandidateRange
 from flatbed.tenants.kit.database.engine import Database
 from flatbed.tenants.kit.database.session import AgencySession, Caller
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.ids import InvalidIdError, decode, uuid7
 from flatbed.tenants.kit.problems import (
     ForbiddenError,
@@ -148,7 +149,7 @@ class Requirement:
         request_id: str = request.state.request_id
         login = Caller(f"client:{claims.client_id}", request_id, claims.client_id)
         async with gate.database.agency(
-            realm_id=claims.realm_id, caller=login, clock=Clock()
+            realm_id=claims.realm_id, caller=login, clock=Clock(), repeatable=True
         ) as session:
             principal = await gate.authenticator.principal(session, claims)
             if principal.role not in permission.roles:
@@ -164,6 +165,7 @@ class Requirement:
         structlog.contextvars.bind_contextvars(
             client_id=str(principal.client_id), tenant_id=str(tenant_id) if tenant_id else None
         )
+        failpoint(Failpoint.REQUEST_ADMITTED)
         caller = principal.caller(request_id)
         return gate, Admission(principal, permission, caller, tenant_id, candidates, fresh)
 

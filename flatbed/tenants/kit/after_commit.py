@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from fastapi import Response
 from starlette.types import Receive, Scope, Send
 
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
+
 
 class AfterCommit(Response):
     """Makes the real response when it is called.
@@ -24,5 +26,7 @@ class AfterCommit(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Finish, then answer."""
+        failpoint(Failpoint.AFTER_COMMIT_BEGUN)
         response = await self._finish()
+        failpoint(Failpoint.AFTER_COMMIT_FINISHED)
         await response(scope, receive, send)

@@ -17,6 +17,7 @@ from flatbed.tenants.kit.database.kernel_tables import (
     Wakeup,
 )
 from flatbed.tenants.kit.database.session import AgencySession, PlaneSession, TenantSession
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.ids import encode, uuid7
 
 SEAL = "seal"
@@ -53,6 +54,7 @@ def record(
             request_id=session.caller.request_id,
         )
     )
+    failpoint(Failpoint.AUDIT_WRITTEN)
     _ring(session)
 
 
@@ -75,6 +77,7 @@ def publish(
             data=dict(data or {}),
         )
     )
+    failpoint(Failpoint.EVENT_WRITTEN)
     _ring(session)
 
 
@@ -112,3 +115,4 @@ def _ring(session: TenantSession | AgencySession) -> None:
             due_at=session.now(),
         )
     )
+    failpoint(Failpoint.WAKEUP_WRITTEN)

@@ -13,7 +13,14 @@ from typing import Annotated, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, Field
-from sqlalchemy import ColumnElement, SQLColumnExpression, tuple_
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Integer,
+    SQLColumnExpression,
+    literal,
+    tuple_,
+)
 
 from flatbed.tenants.kit.canonical import digest
 from flatbed.tenants.kit.clock import system_now
@@ -23,6 +30,7 @@ from flatbed.tenants.kit.problems import ExpiredCursorError, InvalidCursorError
 LIFETIME = timedelta(days=7)
 DEFAULT_SIZE = 50
 LARGEST_SIZE = 200
+STEPS = (11, DEFAULT_SIZE + 1, LARGEST_SIZE + 1)
 MAC_BYTES = 32
 
 T = TypeVar("T")
@@ -50,16 +58,22 @@ class Position:
 class Window:
     """What a repository needs to read one page: where to begin, and how many rows.
 
-    ``size`` rows are wanted; read ``size + 1`` to know whether there are more.
+    ``size`` rows are wanted; one more says whether there are more.
     """
 
     after: Position | None
     size: int
 
     @property
-    def limit(self) -> int:
-        """Rows to read."""
-        return self.size + 1
+    def limit(self) -> BindParameter[int]:
+        """Rows to read: at least one more than are wanted.
+
+        Rendered into the statement: of a number that it is told later the planner knows nothing,
+        and a plan for all callers then collects and sorts every row of the largest tenant. In
+        steps, so that callers' sizes make few statements, each prepared once a connection.
+        """
+        steps = (one for one in STEPS if one > self.size)
+        return literal(next(steps, self.size + 1), Integer(), literal_execute=True)
 
     def beyond(
         self,

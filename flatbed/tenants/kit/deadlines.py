@@ -5,6 +5,7 @@ at the deadline's own instant, in the order in which deadlines fall due, also wh
 clock leaps over many of them.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -22,14 +23,18 @@ from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.database.engine import Database
 from flatbed.tenants.kit.database.kernel_tables import Deadline, Wakeup
 from flatbed.tenants.kit.database.session import Caller, TenantReadSession, TenantSession
-from flatbed.tenants.kit.failures import failure_code, retried
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
+from flatbed.tenants.kit.failures import failure_code, is_lost, retried
 from flatbed.tenants.kit.ids import uuid7
+from flatbed.tenants.kit.metrics import DEADLINES
 
 log = structlog.get_logger(__name__)
 
 ATTEMPTS: Final = 8
 """After so many failures a deadline is a dead letter: kept open, shown, no longer tried."""
 FIRST_PAUSE: Final = timedelta(minutes=1)
+TURN_SECONDS: Final = 0.05
+"""Between two looks whether another sweeper of the tenant is done with its deadline."""
 _HANDLING: Final = "deadline"
 
 DeadlineHandler = Callable[[TenantSession, Deadline], Awaitable[None]]
@@ -101,6 +106,7 @@ async def schedule(
             set_={"due_at": due_at, "attempts": 0, "retry_at": None},
         )
     )
+    failpoint(Failpoint.DEADLINE_SCHEDULED)
     await _wake(session, due_at)
 
 
@@ -139,7 +145,7 @@ async def sweep_tenant(
 
     Sweepers of one tenant take turns, so that the order holds between processes as well. A
     handler that fails is logged by code, its deadline rests for a growing while, and the next one
-    is handled.
+    is handled. A lost connection is nobody's failure: it ends the sweep.
     """
     sweep = _Sweep(database, handlers, realm_id, tenant_id, until)
     swept = Swept()
@@ -184,37 +190,56 @@ class _Sweep:
         """Handle the next due deadline; None when there is none."""
         taken: list[Deadline] = []
         try:
-            await retried(lambda: self._handle(taken))
+            await self._in_turn(taken)
         except OvertakenError:
             return Swept()
         except Exception as error:  # one deadline must not stop the others
-            if not taken:
+            if not taken or is_lost(error):
                 raise
             await self._postpone(taken[0], error)
+            is_dead = taken[0].attempts + 1 >= ATTEMPTS
+            DEADLINES.labels(taken[0].kind, "dead" if is_dead else "failed").inc()
             return Swept(failed=1)
-        return Swept(handled=1) if taken else None
+        if not taken:
+            return None
+        DEADLINES.labels(taken[0].kind, "handled").inc()
+        return Swept(handled=1)
 
-    async def _handle(self, taken: list[Deadline]) -> None:
+    async def _in_turn(self, taken: list[Deadline]) -> None:
+        while True:
+            if await retried(lambda: self._handle(taken)):
+                return
+            await asyncio.sleep(TURN_SECONDS)
+
+    async def _handle(self, taken: list[Deadline]) -> bool:
+        """Handle the next one. False: another sweeper is at this tenant."""
         taken.clear()
         async with self._transaction() as session:
-            # Sweepers take turns by a lock of their own. The row itself is locked last, as by
-            # requests, which change a candidate and then cancel what is due on him.
-            await session.execute(select(func.pg_advisory_xact_lock(self._turn())))
+            # Sweepers take turns by a lock of their own, and wait outside of any transaction: in
+            # one they would hold a connection, and no longer than lock_timeout. The row itself
+            # is locked last, as by requests, which change a candidate and then cancel what is
+            # due on him.
+            if not await session.scalar(select(func.pg_try_advisory_xact_lock(self._turn()))):
+                return False
             deadline = await session.scalar(self._due().limit(1))
             if deadline is None:
-                return
+                return True
             # Detached: still to be read after a rollback, and nobody changes it by accident.
             session.expunge(deadline)
             taken.append(deadline)
             session.clock = Clock().at(deadline.due_at)
             handling = _Handling(deadline)
             session.sync_session.info[_HANDLING] = handling
+            failpoint(Failpoint.DEADLINE_TAKEN)
             handler = self.handlers.get(deadline.kind)
             if handler is None:
                 raise UnknownDeadlineError
             await handler(session, deadline)
+            failpoint(Failpoint.DEADLINE_HANDLED)
             if not handling.closed:
                 await _close(session, handling)
+            failpoint(Failpoint.DEADLINE_CLOSED)
+        return True
 
     def _transaction(self) -> AbstractAsyncContextManager[TenantSession]:
         return self.database.tenant(

@@ -18,17 +18,25 @@ TRANSIENT: Final = frozenset({"40001", "40P01", "55P03"})
 """SQLSTATEs after which the same transaction may succeed: serialisation, deadlock, lock wait."""
 
 
+CONFLICTS: Final = frozenset({"40001", "40P01"})
+"""The database asks for the whole transaction again."""
+IN_DOUBT: Final = "08007"
+"""The connection was lost under COMMIT: it is not known whether the transaction took effect."""
+_AWAY: Final = frozenset({"53300", "57P01", "57P02", "57P03"})
+"""Too many connections, shut down, crashed, starting up."""
+
+
 def failure_code(error: BaseException) -> str:
     """The problem's code, else ``sql-<SQLSTATE>``, else the type's name."""
     if isinstance(error, Problem):
         return error.code
-    sqlstate = _sqlstate(error)
+    sqlstate = sqlstate_of(error)
     return type(error).__name__ if sqlstate is None else f"sql-{sqlstate.lower()}"
 
 
 def is_transient(error: Exception) -> bool:
     """Whether doing the whole transaction again at once is worth it."""
-    return _sqlstate(error) in TRANSIENT
+    return sqlstate_of(error) in TRANSIENT
 
 
 async def retried(work: Callable[[], Awaitable[T]]) -> T:
@@ -40,8 +48,23 @@ async def _awaited(work: Callable[[], Awaitable[T]]) -> T:
     return await work()
 
 
-def _sqlstate(error: BaseException) -> str | None:
+def sqlstate_of(error: BaseException) -> str | None:
+    """The SQLSTATE behind an error, where the server or the driver named one."""
     if not isinstance(error, DBAPIError):
         return None
     found: str | None = getattr(error.orig, "sqlstate", None)
     return found
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether there was no connection, or it was lost: nothing is wrong with the transaction.
+
+    One lost under COMMIT is among them; see `IN_DOUBT`.
+    """
+    if not isinstance(error, DBAPIError):
+        return False
+    state = sqlstate_of(error) or ""
+    if state.startswith("08") or state in _AWAY:
+        return True
+    # The driver's own errors have no SQLSTATE: it found the connection closed.
+    return not state and error.connection_invalidated

@@ -2,19 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
 import structlog
-from fastapi import FastAPI, Header, Query, Request, Response
+from fastapi import Depends, FastAPI, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from flatbed.tenants.kit.canonical import canonical
+from flatbed.tenants.kit.failures import CONFLICTS, IN_DOUBT, is_lost, sqlstate_of
 from flatbed.tenants.kit.logging import trail
 from flatbed.tenants.kit.problems import (
     ConflictError,
@@ -24,6 +27,7 @@ from flatbed.tenants.kit.problems import (
     MalformedError,
     MethodNotAllowedError,
     NotFoundError,
+    OutcomeUnknownError,
     PreconditionFailedError,
     PreconditionRequiredError,
     Problem,
@@ -73,12 +77,23 @@ def reply(
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The query parameters of every list; ``limit`` is capped at 200, not refused."""
+    """The page of a list that is asked for; ``limit`` is capped at 200, not refused."""
 
-    limit: Annotated[int, Query(ge=1, description="Rows on a page, at most 200.")] = 50
+    limit: int
+    cursor: str | None
+
+
+async def _listing(
+    limit: Annotated[int, Query(ge=1, description="Rows on a page, at most 200.")] = 50,
     cursor: Annotated[
         str | None, Query(max_length=500, description="`next_cursor` of the page before.")
-    ] = None
+    ] = None,
+) -> Listing:
+    return Listing(limit, cursor)
+
+
+Listed = Annotated[Listing, Depends(_listing)]
+"""The query parameters of every list."""
 
 
 def read_etag(value: str) -> int:
@@ -97,7 +112,7 @@ NEEDED = "x-needed"
 """Marks a header that is answered with 428 when it is missing (a missing one is no 422)."""
 
 
-def required_version(
+async def required_version(
     if_match: Annotated[
         str | None,
         Header(description="The ETag of the version you read.", json_schema_extra={NEEDED: True}),
@@ -109,7 +124,7 @@ def required_version(
     return read_etag(if_match)
 
 
-def optional_version(
+async def optional_version(
     if_match: Annotated[str | None, Header(description="The ETag of the version you read.")] = None,
 ) -> int | None:
     """Dependency of state changes that may name a version."""
@@ -132,9 +147,7 @@ BY_SQLSTATE: Mapping[str, type[Problem]] = {
     "40P01": UnavailableError,
     "55P03": UnavailableError,
     "57014": UnavailableError,
-    "53300": UnavailableError,
-    "57P01": UnavailableError,
-    "57P03": UnavailableError,
+    IN_DOUBT: OutcomeUnknownError,
     "22003": InvalidError,
     "22007": InvalidError,
     "22008": InvalidError,
@@ -183,16 +196,27 @@ def from_database(error: SQLAlchemyError) -> Problem:
         return PreconditionFailedError()
     if isinstance(error, PoolTimeoutError):
         return UnavailableError()
-    sqlstate = sqlstate_of(error)
-    if sqlstate is None and isinstance(error, DBAPIError) and error.connection_invalidated:
-        return UnavailableError()
-    return BY_SQLSTATE.get(sqlstate or "", InternalError)()
+    known = BY_SQLSTATE.get(sqlstate_of(error) or "")
+    if known is None and is_lost(error):
+        known = UnavailableError
+    return (known or InternalError)()
 
 
-def sqlstate_of(error: SQLAlchemyError) -> str | None:
-    """The SQLSTATE behind an error, where the server named one."""
-    found: str | None = getattr(getattr(error, "orig", None), "sqlstate", None)
-    return found
+class Again(StrEnum):
+    """Why the whole request may be worth another run; the handler notes it, `edge/retries` acts."""
+
+    CONFLICT = "conflict"
+    LOST = "lost"
+
+
+AGAIN = "again"
+"""Its key in the request's state."""
+
+
+def _again(error: SQLAlchemyError) -> Again | None:
+    if sqlstate_of(error) in CONFLICTS:
+        return Again.CONFLICT
+    return Again.LOST if is_lost(error) else None
 
 
 def install(app: FastAPI) -> None:
@@ -213,7 +237,10 @@ def install(app: FastAPI) -> None:
             404: NotFoundError,
             405: MethodNotAllowedError,
         }
-        problem = known.get(error.status_code, InternalError)(headers=error.headers)
+        headers = dict(error.headers or {})
+        if error.status_code == MethodNotAllowedError.status:
+            headers["Allow"] = ", ".join(_methods(request))
+        problem = known.get(error.status_code, InternalError)(headers=headers)
         return render(problem, request)
 
     @app.exception_handler(SQLAlchemyError)
@@ -226,7 +253,21 @@ def install(app: FastAPI) -> None:
             code=found.code,
             trail=trail(error)["trail"],
         )
+        request.scope.setdefault("state", {})[AGAIN] = _again(error)
         return render(found, request)
+
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods of the path: a route knows its own only, and a path has several routes."""
+    return [method for method in METHODS if _matches(request, method)]
+
+
+def _matches(request: Request, method: str) -> bool:
+    scope = {**request.scope, "method": method}
+    return any(route.matches(dict(scope))[0] is Match.FULL for route in request.app.router.routes)
 
 
 def from_validation(error: RequestValidationError) -> Problem:
@@ -243,16 +284,22 @@ def from_validation(error: RequestValidationError) -> Problem:
                 finding["type"].replace("_", "-"),
                 _words(finding),
             )
-            for finding in findings
+            for finding in findings[:MOST_FINDINGS]
         ]
     )
+
+
+MOST_FINDINGS = 50
+"""A body of ten thousand unknown members is answered with the first of them."""
+LONGEST_STEP = 100
+"""Characters of a member's name in a pointer: names that the caller made up may be long."""
 
 
 def _pointer(loc: tuple[Any, ...], body: object, *, missing: bool) -> str:
     """Where in the request; pydantic names the tried member of a union too, which nobody sent."""
     where, *path = loc
     if where != "body":
-        return f"{where}:{'.'.join(str(p) for p in path)}"
+        return f"{where}:{'.'.join(str(p)[:LONGEST_STEP] for p in path)}"
     pointer, value = "", body
     for place, step in enumerate(path, start=1):
         is_item = isinstance(value, list) and isinstance(step, int)
@@ -261,7 +308,8 @@ def _pointer(loc: tuple[Any, ...], body: object, *, missing: bool) -> str:
         is_member = isinstance(value, dict) and (step in value or is_missing)
         if not is_item and not is_member:
             continue
-        pointer += f"/{str(step).replace('~', '~0').replace('/', '~1')}"
+        name = str(step)[:LONGEST_STEP]
+        pointer += f"/{name.replace('~', '~0').replace('/', '~1')}"
         value = _below(value, step)
     return pointer
 

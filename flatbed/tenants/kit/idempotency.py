@@ -17,6 +17,7 @@ from sqlalchemy import delete, func, select
 from flatbed.tenants.kit.clock import system_now
 from flatbed.tenants.kit.database.kernel_tables import AgencyIdempotencyKey, IdempotencyKey
 from flatbed.tenants.kit.database.session import AgencySession, TenantSession
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.problems import (
     IdempotencyConflictError,
     IdempotencyKeyError,
@@ -119,6 +120,7 @@ async def purge(session: TenantSession | AgencySession) -> None:
     """Delete keys older than seven days."""
     table = _table(session)
     await session.execute(delete(table).where(table.created_at < system_now() - LIFETIME))
+    failpoint(Failpoint.PURGE_DELETED)
 
 
 def _owner(session: TenantSession | AgencySession) -> UUID:

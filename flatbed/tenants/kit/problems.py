@@ -28,7 +28,9 @@ class Problem(Exception):
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal-error"
     title: ClassVar[str] = "Something went wrong on our side"
-    advice: ClassVar[str] = "Repeat the request with the same Idempotency-Key; nothing was changed."
+    advice: ClassVar[str] = (
+        "Repeat the request with the same Idempotency-Key: it takes effect at most once."
+    )
 
     def __init__(
         self,
@@ -116,6 +118,24 @@ class BodyTimeoutError(Problem):
     code = "body-timeout"
     title = "The body did not arrive in time"
     advice = "Send the request again, the whole body within 10 seconds."
+
+
+class TargetTooLongError(Problem):
+    """The path with its query is longer than any that this API gives a meaning to."""
+
+    status = 414
+    code = "target-too-long"
+    title = "The path and query are too long"
+    advice = "Send at most 32,768 bytes of path and query."
+
+
+class HeadersTooLargeError(Problem):
+    """The headers together are larger than any client needs."""
+
+    status = 431
+    code = "headers-too-large"
+    title = "The headers are too large"
+    advice = "Send at most 65,536 bytes of headers."
 
 
 class UnauthenticatedError(Problem):
@@ -218,12 +238,26 @@ class ExpiredCursorError(Problem):
 
 
 class UnavailableError(Problem):
-    """The database did not answer in time."""
+    """Too many requests wait, or the database did not answer in time. Nothing was changed."""
 
     status = 503
     code = "unavailable"
     title = "The service is busy"
     advice = "Repeat the request with the same Idempotency-Key after the time in Retry-After."
+
+
+class OutcomeUnknownError(UnavailableError):
+    """The connection to the database was lost while the change was being committed.
+
+    A code of its own, since nothing else leaves open whether the request took effect.
+    """
+
+    code = "outcome-unknown"
+    title = "It is not known whether the change was made"
+    advice = (
+        "Repeat the request with the same Idempotency-Key after the time in Retry-After: it takes"
+        " effect once. If you sent no key, read the resource first."
+    )
 
 
 class RepeatedHeaderError(Problem):

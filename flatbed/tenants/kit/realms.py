@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from flatbed.tenants.kit.clock import Clock, system_now
 from flatbed.tenants.kit.database.kernel_tables import Realm
 from flatbed.tenants.kit.database.session import AgencySession, PlaneSession
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.problems import ConflictError, InvalidError
 from flatbed.tenants.kit.schemas import Name, Slug
 
@@ -81,4 +82,5 @@ async def open_realm(session: AgencySession, *, name: str, slug: str, kind: Real
         await session.flush()
     except IntegrityError:
         raise RealmSlugTakenError from None
+    failpoint(Failpoint.REALM_OPENED)
     return realm

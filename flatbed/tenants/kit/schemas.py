@@ -8,7 +8,16 @@ from typing import Annotated, Any
 from zoneinfo import available_timezones
 
 import pycountry
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    JsonValue,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from flatbed.tenants.kit.canonical import canonical
 
@@ -129,10 +138,41 @@ def unset() -> Any:  # noqa: ANN401 - stands in for a value of any type, and is 
     return None
 
 
+def _exact(schema: Any) -> Any:  # noqa: ANN401 - pydantic's description of any type
+    """The same core schema, with whole numbers and booleans taken as such only."""
+    if isinstance(schema, list | tuple):
+        return type(schema)(_exact(item) for item in schema)
+    if not isinstance(schema, dict):
+        return schema
+    found = {name: _exact(member) for name, member in schema.items()}
+    if found.get("type") == "int":
+        return core_schema.no_info_before_validator_function(_number, found)
+    return {**found, "strict": True} if found.get("type") == "bool" else found
+
+
+def _number(value: object) -> object:
+    # 5.0 is a whole number in JSON, "5" and true are none.
+    if isinstance(value, bool | str):
+        raise PydanticCustomError("int_type", "Input should be a valid integer")
+    return value
+
+
 class Input(BaseModel):
-    """A request body: unknown members are refused, so that a typing error is not lost."""
+    """A request body: unknown members are refused, so that a typing error is not lost.
+
+    ``"5"`` is no number, and ``1`` no truth value: the document says what is taken, and a sum of
+    money that came as text came by mistake.
+    """
 
     model_config = ConfigDict(extra="forbid")
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: type[BaseModel], handler: GetCoreSchemaHandler, /
+    ) -> CoreSchema:
+        """Make numbers and booleans exact; everything else keeps its readings."""
+        found: CoreSchema = _exact(handler(source))
+        return found
 
 
 class Output(BaseModel):

@@ -37,6 +37,7 @@ from flatbed.tenants.kit.database.session import (
     TenantReadSession,
     TenantSession,
 )
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.ids import uuid7
 
 BATCH = 1000
@@ -110,12 +111,15 @@ async def _seal(session: TenantSession | AgencySession, log: _Log, owner_id: UUI
     rows = (await session.execute(waiting.order_by(pending.c.id).limit(BATCH))).mappings().all()
     if not rows:
         return 0
+    failpoint(Failpoint.SEAL_LOCKED)
     sealed = list(_numbered(log, last, rows))
     await session.execute(insert(log.sealed), sealed)
+    failpoint(Failpoint.SEAL_INSERTED)
     ids = [row["id"] for row in rows]
     await session.execute(
         delete(pending).where(pending.c[log.owner] == owner_id, pending.c.id.in_(ids))
     )
+    failpoint(Failpoint.SEAL_DELETED)
     newest = {name: sealed[-1][name] for name in nothing if name != log.owner}
     await session.execute(update(head).where(mine).values(newest))
     return len(rows)

@@ -5,15 +5,30 @@ There is no default secret: what is missing stops the program at its start. The 
 """
 
 from pathlib import Path
+from typing import Any, Final, Self
 
-from pydantic import Field, SecretStr
+from pydantic import (
+    Field,
+    ModelWrapValidatorHandler,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX: Final = "FLATBED_"
+
+
+class BadSettingError(Exception):
+    """Settings that are not usable. The text names each variable and never holds its value."""
 
 
 class KernelSettings(BaseSettings):
     """Where the database is and which secret all keys derive from."""
 
-    model_config = SettingsConfigDict(env_prefix="FLATBED_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     database_url: SecretStr | None = Field(
         default=None, description="URL of role flatbed_app; absent: the embedded PostgreSQL."
@@ -26,9 +41,38 @@ class KernelSettings(BaseSettings):
     )
     data_dir: Path = Field(default=Path("var"), description="Folder of the embedded PostgreSQL.")
     pool_size: int = Field(default=10, ge=1, le=200, description="Connections per process.")
+    pool_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        description="Longest wait for a connection, where admission did not prevent it.",
+    )
+    admission_seconds: float = Field(
+        default=0.25, ge=0, description="Longest wait of a request for its turn; then 503."
+    )
     public_url: str = Field(
         default="http://127.0.0.1:8080", description="The URL that clients use; the token issuer."
     )
     anchor_file: Path | None = Field(
         default=None, description="Where ledger heads are also written, outside the database."
     )
+    drain_seconds: int = Field(
+        default=0,
+        ge=0,
+        le=300,
+        description="How long a server that is told to stop still takes requests, not ready.",
+    )
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="Bearer for /metrics; absent: only the machine itself is answered.",
+    )
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _told(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401 - what was read, of any type
+        try:
+            return handler(values)
+        except ValidationError as error:
+            # Its messages name types and limits only; the trace would show half a secret.
+            found = (f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+            raise BadSettingError("; ".join(found)) from None

@@ -13,22 +13,39 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy import DateTime, Interval, delete, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Interval,
+    Select,
+    delete,
+    func,
+    literal,
+    select,
+    true,
+    union_all,
+)
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from flatbed.tenants.kit.audit import DEADLINE, SEAL
 from flatbed.tenants.kit.clock import system_now
+from flatbed.tenants.kit.database.columns import word
 from flatbed.tenants.kit.database.engine import Database
 from flatbed.tenants.kit.database.kernel_tables import Realm, Wakeup
 from flatbed.tenants.kit.database.session import Caller, WorkerSession
 from flatbed.tenants.kit.deadlines import DeadlineHandlers, Swept, sweep_tenant
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.failures import failure_code
 from flatbed.tenants.kit.ids import uuid7
+from flatbed.tenants.kit.metrics import SEALED, WAKEUPS
 from flatbed.tenants.kit.sealing import seal_agency, seal_tenant
 
 log = structlog.get_logger(__name__)
 
 SWEEP: Final = "sweep"
 """The job that sweeps a realm (argument ``realm_id``)."""
+AT_ONCE: Final = 1000
+"""Wake-ups of a realm and topic that one poll reads at most."""
 LONGEST_REST: Final = 60.0
 """Seconds between tries for an owner whose sealing or sweeping itself keeps failing."""
 
@@ -81,6 +98,7 @@ class Poller:
                 self._failed(waiting, error)
             else:
                 self._resting.pop(waiting.owner, None)
+                WAKEUPS.labels(waiting.topic, "answered").inc()
                 answered += 1
         return answered, swept
 
@@ -90,23 +108,27 @@ class Poller:
 
     async def _answer(self, waiting: Waiting) -> Swept:
         swept = Swept()
+        failpoint(Failpoint.POLLER_READ)
         if waiting.tenant_id is None:
-            await seal_agency(self.database, waiting.realm_id)
+            SEALED.inc(await seal_agency(self.database, waiting.realm_id))
         elif waiting.topic == SEAL:
-            await seal_tenant(self.database, waiting.realm_id, waiting.tenant_id)
+            SEALED.inc(await seal_tenant(self.database, waiting.realm_id, waiting.tenant_id))
         else:
             swept = await sweep_tenant(
                 self.database, self.handlers, waiting.realm_id, waiting.tenant_id, waiting.now
             )
+        failpoint(Failpoint.POLLER_ANSWERED)
         async with self.database.worker(caller=_caller()) as session:
             # By id, not by order of ids: a row with a lower one may be committed later.
             await session.execute(delete(Wakeup).where(Wakeup.id.in_(waiting.rings)))
+        failpoint(Failpoint.POLLER_CLEARED)
         return swept
 
     def _failed(self, waiting: Waiting, error: Exception) -> None:
         rest = self._resting.get(waiting.owner)
         seconds = 1.0 if rest is None else min(rest.seconds * 2, LONGEST_REST)
         self._resting[waiting.owner] = _Rest(seconds, time.monotonic() + seconds)
+        WAKEUPS.labels(waiting.topic, "failed").inc()
         log.error(
             "wakeup_failed",
             realm_id=str(waiting.realm_id),
@@ -132,29 +154,44 @@ async def sweep_realm(database: Database, handlers: DeadlineHandlers, realm_id: 
 
 
 async def _read(session: WorkerSession, realm_id: UUID | None) -> list[Waiting]:
-    """The due wake-ups by owner, deadlines first: handling them leaves more to seal."""
+    """The due wake-ups by owner, deadlines first: handling them leaves more to seal.
+
+    At most ``AT_ONCE`` a realm and topic, the oldest: the next poll reads on. The limit also keeps
+    the plan on the index, however many wait for a later day.
+    """
     now = system_now()
-    offset = Realm.clock_offset_us * literal(timedelta(microseconds=1), Interval())
-    realms_now = literal(now, DateTime(timezone=True)) + offset
+    found = _rings(now)
+    columns = Realm.id, found.c.tenant_id, found.c.topic, Realm.clock_offset_us
     statement = (
-        select(
-            Wakeup.realm_id,
-            Wakeup.tenant_id,
-            Wakeup.topic,
-            Realm.clock_offset_us,
-            func.array_agg(Wakeup.id),
-        )
-        .join(Realm, Realm.id == Wakeup.realm_id)
-        .where(or_(Wakeup.topic == SEAL, Wakeup.due_at <= realms_now))
-        .group_by(Wakeup.realm_id, Wakeup.tenant_id, Wakeup.topic, Realm.clock_offset_us)
-        .order_by(Wakeup.topic != DEADLINE, func.min(Wakeup.due_at))
+        select(*columns, func.array_agg(found.c.id))
+        .join(found, true())
+        .group_by(*columns)
+        .order_by(found.c.topic != DEADLINE, func.min(found.c.due_at))
     )
     if realm_id is not None:
-        statement = statement.where(Wakeup.realm_id == realm_id)
+        statement = statement.where(Realm.id == realm_id)
     return [
         Waiting(realm, tenant, topic, now + timedelta(microseconds=ahead), rings)
         for realm, tenant, topic, ahead, rings in await session.execute(statement)
     ]
+
+
+def _rings(now: datetime) -> LateralFromClause:
+    """For each realm the wake-ups that are due by its clock, the oldest of each topic."""
+    ahead = Realm.clock_offset_us * literal(timedelta(microseconds=1), Interval())
+    realms_now = literal(now, DateTime(timezone=True)) + ahead
+    due = _oldest(DEADLINE, Wakeup.due_at <= realms_now)
+    return union_all(due, _oldest(SEAL, true())).lateral("found")
+
+
+def _oldest(topic: str, due: ColumnElement[bool]) -> Select[UUID, UUID | None, str, datetime]:
+    return (
+        select(Wakeup.id, Wakeup.tenant_id, Wakeup.topic, Wakeup.due_at)
+        .where(Wakeup.realm_id == Realm.id, Wakeup.topic == word(topic), due)
+        .order_by(Wakeup.due_at)
+        .limit(literal(AT_ONCE, literal_execute=True))
+        .correlate(Realm)
+    )
 
 
 def _caller() -> Caller:

@@ -14,6 +14,7 @@ from flatbed.tenants.kit.clock import system_now
 from flatbed.tenants.kit.crypto import Keyring
 from flatbed.tenants.kit.database.engine import Database
 from flatbed.tenants.kit.database.session import Caller
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.oauth.models import SigningKey
 from flatbed.tenants.oauth.repository import add_active_key, usable_keys
 
@@ -73,6 +74,7 @@ async def ensure_signing_key(database: Database, keyring: Keyring) -> None:
                 "activated_at": now,
             },
         )
+        failpoint(Failpoint.SIGNING_KEY_MADE)
 
 
 class Keys:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from flatbed.tenants.access.calls import AgencyCall, AgencyRead
 from flatbed.tenants.access.require import require
-from flatbed.tenants.kit.http import Listing, reply, required_version
+from flatbed.tenants.kit.http import Listed, reply, required_version
 from flatbed.tenants.kit.ids import ClientId, OrganizationId, StaffId, encode
 from flatbed.tenants.oauth.schemas import (
     OAuthClientCreate,
@@ -21,7 +21,7 @@ from flatbed.tenants.oauth.wiring import OAuth
 router = APIRouter(prefix="/v1/oauth-clients", tags=["oauth clients"])
 
 
-def clients(request: Request) -> Clients:
+async def clients(request: Request) -> Clients:
     """The service, with the keys and the permission table of this program."""
     oauth: OAuth = request.app.state.oauth
     return oauth.clients
@@ -49,7 +49,7 @@ async def create_oauth_client(
 async def list_oauth_clients(
     service: Annotated[Clients, Depends(clients)],
     call: Annotated[AgencyRead, require("clients:manage").agency_read],
-    listing: Annotated[Listing, Depends()],
+    listing: Listed,
     organization_id: OrganizationId | None = None,
     staff_id: StaffId | None = None,
 ) -> Response:

@@ -11,6 +11,7 @@ from flatbed.tenants.access.scopes import SCOPES
 from flatbed.tenants.kit.crypto import Keyring
 from flatbed.tenants.kit.database.engine import Database
 from flatbed.tenants.kit.database.session import Caller
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.oauth.authenticator import TokenAuthenticator
 from flatbed.tenants.oauth.forms import read_form
 from flatbed.tenants.oauth.keys import Keys, SigningKeyUnreadableError, ensure_signing_key
@@ -52,7 +53,9 @@ class OAuth:
         key = await self.keys.active()
         caller = Caller("system:oauth", getattr(request.state, "request_id", ""))
         async with self.database.login(caller=caller) as session:
-            return await session.run_sync(self.server.answer, form, key)
+            reply = await session.run_sync(self.server.answer, form, key)
+            failpoint(Failpoint.GRANT_ANSWERED)
+            return reply
 
     def metadata(self) -> dict[str, Any]:
         """RFC 8414, from the configured issuer; it names what exists and nothing else."""

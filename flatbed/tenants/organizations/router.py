@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Response
 
 from flatbed.tenants.access.calls import AgencyCall, AgencyRead
 from flatbed.tenants.access.require import require
-from flatbed.tenants.kit.http import Listing, reply, required_version
+from flatbed.tenants.kit.http import Listed, reply, required_version
 from flatbed.tenants.kit.ids import OrganizationId, encode
 from flatbed.tenants.kit.schemas import ExternalRef
 from flatbed.tenants.organizations import service
@@ -39,7 +39,7 @@ async def create_organization(
 @router.get("", operation_id="list_organizations", response_model=OrganizationPage)
 async def list_organizations(
     call: Annotated[AgencyRead, require("tenants:manage").agency_read],
-    listing: Annotated[Listing, Depends()],
+    listing: Listed,
     external_ref: ExternalRef | None = None,
 ) -> Response:
     """List ISVs by last change."""

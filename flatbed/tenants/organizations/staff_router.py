@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Response
 
 from flatbed.tenants.access.calls import AgencyCall, AgencyRead
 from flatbed.tenants.access.require import require
-from flatbed.tenants.kit.http import Listing, reply, required_version
+from flatbed.tenants.kit.http import Listed, reply, required_version
 from flatbed.tenants.kit.ids import StaffId, encode
 from flatbed.tenants.kit.schemas import ExternalRef
 from flatbed.tenants.organizations import staff_service as service
@@ -38,7 +38,7 @@ async def create_staff(
 @router.get("", operation_id="list_staff", response_model=StaffPage)
 async def list_staff(
     call: Annotated[AgencyRead, require("tenants:manage").agency_read],
-    listing: Annotated[Listing, Depends()],
+    listing: Listed,
     role: StaffRole | None = None,
     external_ref: ExternalRef | None = None,
 ) -> Response:

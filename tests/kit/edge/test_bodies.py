@@ -10,7 +10,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from flatbed.tenants.kit.edge.bodies import BodyLayer, check_json
+from flatbed.tenants.kit.edge.bodies import (
+    LARGEST_HEADERS,
+    LONGEST_TARGET,
+    BodyLayer,
+    check_json,
+)
 from flatbed.tenants.kit.edge.requests import RequestLayer
 from flatbed.tenants.kit.problems import MalformedError
 
@@ -117,3 +122,29 @@ class TestBodyLayer:
 
         scope: Scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
         await BodyLayer(echo)(scope, gone, nobody)
+
+
+class TestHead:
+    """What stands before the body."""
+
+    async def test_a_target_up_to_the_limit_passes_and_one_byte_more_does_not(self) -> None:
+        start = "/v1?"
+        fits = start + "q" * (LONGEST_TARGET - len(start) + 1)  # the question mark counts not
+        async with client() as http:
+            assert (await http.get(fits)).status_code == 200
+            for target in (fits + "q", "/" + "%20" * (LONGEST_TARGET // 3 + 1)):
+                answer = await http.get(target)
+                assert (answer.status_code, answer.json()["code"]) == (414, "target-too-long")
+                assert len(answer.content) < 1_000
+
+    async def test_headers_up_to_the_limit_pass_and_one_byte_more_does_not(self) -> None:
+        async with client() as http:
+            usual = http.build_request("GET", "/").headers.raw
+            room = LARGEST_HEADERS - sum(len(name) + len(value) for name, value in usual)
+            fits = {"x": "a" * (room - 1)}
+            assert (await http.get("/", headers=fits)).status_code == 200
+            many = {f"x-{n:03}": "a" * 95 for n in range(LARGEST_HEADERS // 100)}
+            for headers in ({"x": "a" * room}, many):
+                answer = await http.get("/", headers=headers)
+                assert (answer.status_code, answer.json()["code"]) == (431, "headers-too-large")
+                assert answer.json()["request_id"] == answer.headers["x-request-id"]

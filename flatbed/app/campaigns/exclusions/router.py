@@ -17,7 +17,7 @@ from flatbed.app.campaigns.exclusions.schemas import (
 from flatbed.app.ids import CampaignId, ExclusionId
 from flatbed.tenants.access.calls import TenantCall, TenantRead
 from flatbed.tenants.access.require import require
-from flatbed.tenants.kit.http import Listing, optional_version, reply, required_version
+from flatbed.tenants.kit.http import Listed, optional_version, reply, required_version
 from flatbed.tenants.kit.ids import encode
 from flatbed.tenants.kit.schemas import ExternalRef
 
@@ -44,7 +44,7 @@ async def create_exclusion(
 @router.get("/v1/exclusions", operation_id="list_exclusions", response_model=ExclusionPage)
 async def list_exclusions(
     call: Annotated[TenantRead, require("campaigns:read").tenant_read],
-    listing: Annotated[Listing, Depends()],
+    listing: Listed,
     status: ExclusionStatus | None = None,
     external_ref: ExternalRef | None = None,
 ) -> Response:

@@ -14,7 +14,7 @@ from flatbed.app.campaigns.offerings.schemas import (
 from flatbed.app.ids import OfferingId
 from flatbed.tenants.access.calls import TenantCall, TenantRead
 from flatbed.tenants.access.require import require
-from flatbed.tenants.kit.http import Listing, reply, required_version
+from flatbed.tenants.kit.http import Listed, reply, required_version
 from flatbed.tenants.kit.ids import encode
 from flatbed.tenants.kit.schemas import ExternalRef
 
@@ -38,7 +38,7 @@ async def create_offering(
 @router.get("", operation_id="list_offerings", response_model=OfferingPage)
 async def list_offerings(
     call: Annotated[TenantRead, require("profiles:read").tenant_read],
-    listing: Annotated[Listing, Depends()],
+    listing: Listed,
     external_ref: ExternalRef | None = None,
 ) -> Response:
     """List offerings by last change."""

@@ -9,6 +9,7 @@ from flatbed.app.campaigns.orders.states import MOVES, Action, following
 from flatbed.app.campaigns.orders.views import CampaignView, view
 from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.problems import NotFoundError
 
 
@@ -49,6 +50,7 @@ async def note_acceptance(session: TenantSession, campaign_id: UUID) -> Campaign
     campaign.accepted_count += 1
     if campaign.accepted_count >= campaign.quantity:
         _move(session, campaign, Action.FILL)
+        failpoint(Failpoint.CAMPAIGN_FILLED)
     return await _noted(session, campaign)
 
 

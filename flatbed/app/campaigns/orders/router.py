@@ -18,7 +18,7 @@ from flatbed.app.campaigns.orders.states import Action
 from flatbed.app.ids import CampaignId, OfferingId
 from flatbed.tenants.access.calls import TenantCall, TenantRead
 from flatbed.tenants.access.require import require
-from flatbed.tenants.kit.http import Listing, optional_version, reply, required_version
+from flatbed.tenants.kit.http import Listed, optional_version, reply, required_version
 from flatbed.tenants.kit.ids import encode
 from flatbed.tenants.kit.schemas import ExternalRef
 
@@ -44,7 +44,7 @@ async def create_campaign(body: CampaignCreate, call: MayWrite) -> Response:
 @router.get("", operation_id="list_campaigns", response_model=CampaignPage)
 async def list_campaigns(
     call: Annotated[TenantRead, require("campaigns:read").tenant_read],
-    listing: Annotated[Listing, Depends()],
+    listing: Listed,
     status: CampaignState | None = None,
     offering_id: OfferingId | None = None,
     external_ref: ExternalRef | None = None,

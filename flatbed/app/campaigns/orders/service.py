@@ -36,6 +36,7 @@ from flatbed.tenants.kit.database.session import (
     TenantSession,
     agency_plane_to_read,
 )
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.http import match
 from flatbed.tenants.kit.ids import uuid7
 from flatbed.tenants.kit.problems import ForbiddenError, InvalidError, NotFoundError
@@ -262,6 +263,7 @@ async def _saved(
     campaign.updated_at = session.now()
     mutation(session, f"campaign.{MOVES[action].past}", "camp", campaign.id, figures)
     await session.flush()
+    failpoint(Failpoint.CAMPAIGN_MOVED)
     return views.read(campaign), campaign.version
 
 

@@ -17,7 +17,7 @@ from flatbed.app.campaigns.profiles.schemas import (
 from flatbed.app.ids import OfferingId, ProfileId
 from flatbed.tenants.access.calls import TenantCall, TenantRead
 from flatbed.tenants.access.require import require
-from flatbed.tenants.kit.http import Listing, optional_version, reply, required_version
+from flatbed.tenants.kit.http import Listed, optional_version, reply, required_version
 from flatbed.tenants.kit.ids import encode
 from flatbed.tenants.kit.schemas import ExternalRef
 
@@ -41,7 +41,7 @@ async def create_profile(
 @router.get("", operation_id="list_profiles", response_model=ProfilePage)
 async def list_profiles(
     call: Annotated[TenantRead, require("profiles:read").tenant_read],
-    listing: Annotated[Listing, Depends()],
+    listing: Listed,
     offering_id: OfferingId | None = None,
     external_ref: ExternalRef | None = None,
 ) -> Response:
@@ -109,7 +109,7 @@ async def create_profile_version(
 async def list_profile_versions(
     profile_id: ProfileId,
     call: Annotated[TenantRead, require("profiles:read").tenant_read],
-    listing: Annotated[Listing, Depends()],
+    listing: Listed,
 ) -> Response:
     """List a profile's versions, oldest first."""
     cursors = call.cursors(profile_id=profile_id)

@@ -19,7 +19,7 @@ from flatbed.app.candidates.contacts.schemas import (
 from flatbed.app.ids import CandidateId, ContactId, ObjectionId
 from flatbed.tenants.access.calls import TenantCall, TenantRead
 from flatbed.tenants.access.require import require
-from flatbed.tenants.kit.http import Listing, reply, required_version
+from flatbed.tenants.kit.http import Listed, reply, required_version
 
 router = APIRouter(prefix="/v1/candidates/{candidate_id}", tags=["contacts"])
 
@@ -45,7 +45,7 @@ async def create_contact(
 async def list_contacts(
     candidate_id: CandidateId,
     call: Annotated[TenantRead, require("contacts:read").tenant_read],
-    listing: Annotated[Listing, Depends()],
+    listing: Listed,
 ) -> Response:
     """List the candidate's contacts with the rights to reach them, in the order of recording."""
     return reply(
@@ -115,7 +115,7 @@ async def create_objection(
 async def list_objections(
     candidate_id: CandidateId,
     call: Annotated[TenantRead, require("pipeline:read").tenant_read],
-    listing: Annotated[Listing, Depends()],
+    listing: Listed,
 ) -> Response:
     """List the candidate's objections, resolved ones too, in the order of recording."""
     return reply(

@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-from flatbed.app.campaigns.exclusions.names import name_key as key_of
 from flatbed.app.campaigns.exclusions.ports import Worked
 from flatbed.app.campaigns.orders import repository as campaigns
 from flatbed.app.campaigns.orders.progress import campaign_of
@@ -50,14 +49,9 @@ class FurthestCandidates:
         self, session: TenantReadSession, *, domain: str | None, name_key: str | None
     ) -> Worked | None:
         """The candidate that has come furthest, over all campaigns; where it stood counts."""
-        met: set[UUID] = set()
-        if domain is not None:
-            met.update(id_ for id_, _ in await repository.companies(session, domain=domain))
-        if name_key is not None:
-            everyone = await repository.companies(session, domain=None)
-            met.update(id_ for id_, name in everyone if key_of(name) == name_key)
+        met = await repository.companies(session, domain=domain, name_key=name_key)
         if not met:
             return None
-        reached = await repository.stages_reached(session, sorted(met))
+        reached = await repository.stages_reached(session, met)
         found = (Worked(candidate_id, Stage(stage)) for candidate_id, stage in reached)
         return max(found, key=lambda one: (one.stage.rank, one.candidate_id), default=None)

@@ -25,6 +25,7 @@ from flatbed.app.registry.service import link, linked
 from flatbed.tenants.access.principal import Principal, Role
 from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.database.session import TenantSession, agency_plane
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.ids import encode, uuid7
 from flatbed.tenants.kit.problems import InvalidError
 
@@ -68,6 +69,7 @@ async def create(
     except IntegrityError:
         # The unique key sees the candidates that a hunter's transaction does not.
         raise CandidateExistsError from None
+    failpoint(Failpoint.CANDIDATE_CREATED)
     case = await case_of(session, candidate)
     gate = check(Stage.IDENTIFIED, case.snapshot, case.rubric, session.now())
     if not gate.passed:

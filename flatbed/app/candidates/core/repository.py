@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Integer, Row, func, literal, select, true
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import aliased
 
 from flatbed.app.candidates.models import Candidate, TenantCompany, Transition
 from flatbed.tenants.kit.canonical import digest
 from flatbed.tenants.kit.cursors import Window
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
+
+ONE: Final = literal(1, Integer(), literal_execute=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +34,15 @@ async def page(
     session: TenantReadSession, window: Window, filters: Filters
 ) -> Sequence[Row[Candidate, TenantCompany]]:
     """Candidates with their companies by last change."""
+    # Each company by its key: in a plain join, the plan for the average tenant reads all
+    # companies of the largest one.
+    of_candidate = select(TenantCompany).where(
+        TenantCompany.tenant_id == Candidate.tenant_id, TenantCompany.id == Candidate.company_id
+    )
+    company = aliased(TenantCompany, of_candidate.limit(ONE).correlate(Candidate).lateral("its"))
     statement = (
-        select(Candidate, TenantCompany)
-        .join(
-            TenantCompany,
-            (TenantCompany.tenant_id == Candidate.tenant_id)
-            & (TenantCompany.id == Candidate.company_id),
-        )
+        select(Candidate, company)
+        .join(company, true())
         .where(Candidate.tenant_id == session.tenant_id)
     )
     for column, wanted in (
@@ -83,15 +88,16 @@ async def turn_of_domain(session: TenantSession, domain: str) -> None:
 
 
 async def companies(
-    session: TenantReadSession, *, domain: str | None
-) -> Sequence[tuple[UUID, str]]:
-    """Ids and names of the tenant's companies, of all or of the domain's."""
-    statement = select(TenantCompany.id, TenantCompany.name).where(
-        TenantCompany.tenant_id == session.tenant_id
-    )
+    session: TenantReadSession, *, domain: str | None, name_key: str | None
+) -> Sequence[UUID]:
+    """The tenant's companies that meet the domain or the name, as exclusions compare names."""
+    mine = select(TenantCompany.id).where(TenantCompany.tenant_id == session.tenant_id)
+    found: set[UUID] = set()
     if domain is not None:
-        statement = statement.where(TenantCompany.domain == domain)
-    return [(id_, name) for id_, name in await session.execute(statement)]
+        found.update(await session.scalars(mine.where(TenantCompany.domain == domain)))
+    if name_key is not None:
+        found.update(await session.scalars(mine.where(TenantCompany.name_key == name_key)))
+    return sorted(found)
 
 
 async def stages_reached(

@@ -18,7 +18,7 @@ from flatbed.app.candidates.rules.stages import Stage, Status
 from flatbed.app.ids import CampaignId, CandidateId
 from flatbed.tenants.access.calls import TenantCall, TenantRead
 from flatbed.tenants.access.require import require
-from flatbed.tenants.kit.http import Listing, reply, required_version
+from flatbed.tenants.kit.http import Listed, reply, required_version
 from flatbed.tenants.kit.ids import StaffId, encode
 from flatbed.tenants.kit.schemas import ExternalRef
 
@@ -28,7 +28,7 @@ MayRead = Annotated[TenantRead, require("pipeline:read").tenant_read]
 MayWrite = Annotated[TenantCall, require("pipeline:write").tenant]
 
 
-def _narrowed(
+async def _narrowed(
     stage: Stage | None = None,
     status: Status | None = None,
     hunter_id: Annotated[StaffId | None, Query(description="For the agency only.")] = None,
@@ -76,7 +76,7 @@ async def create_candidate(
 async def list_campaign_candidates(
     campaign_id: CampaignId,
     call: MayRead,
-    listing: Annotated[Listing, Depends()],
+    listing: Listed,
     filters: Narrowed,
 ) -> Response:
     """List the campaign's candidates by last change."""
@@ -96,7 +96,7 @@ async def list_campaign_candidates(
 @router.get("/v1/candidates", operation_id="list_candidates", response_model=CandidatePage)
 async def list_candidates(
     call: MayRead,
-    listing: Annotated[Listing, Depends()],
+    listing: Listed,
     filters: Narrowed,
     campaign_id: CampaignId | None = None,
 ) -> Response:

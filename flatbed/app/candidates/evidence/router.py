@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 
 from flatbed.app.candidates.evidence import service
 from flatbed.app.candidates.evidence.schemas import (
@@ -14,7 +14,7 @@ from flatbed.app.candidates.evidence.schemas import (
 from flatbed.app.ids import CandidateId, EvidenceId
 from flatbed.tenants.access.calls import TenantCall, TenantRead
 from flatbed.tenants.access.require import require
-from flatbed.tenants.kit.http import Listing, reply
+from flatbed.tenants.kit.http import Listed, reply
 
 router = APIRouter(prefix="/v1/candidates/{candidate_id}/evidence", tags=["evidence"])
 
@@ -38,7 +38,7 @@ async def create_evidence(
 async def list_evidence(
     candidate_id: CandidateId,
     call: Annotated[TenantRead, require("pipeline:read").tenant_read],
-    listing: Annotated[Listing, Depends()],
+    listing: Listed,
 ) -> Response:
     """List the candidate's evidence with its confirmations, oldest first."""
     return reply(

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 
 from flatbed.app.candidates.intelligence import service
 from flatbed.app.candidates.intelligence.schemas import (
@@ -16,7 +16,7 @@ from flatbed.app.candidates.intelligence.schemas import (
 from flatbed.app.ids import CandidateId
 from flatbed.tenants.access.calls import TenantCall, TenantRead
 from flatbed.tenants.access.require import require
-from flatbed.tenants.kit.http import Listing, reply
+from flatbed.tenants.kit.http import Listed, reply
 
 router = APIRouter(prefix="/v1/candidates/{candidate_id}", tags=["intelligence"])
 
@@ -40,7 +40,7 @@ async def create_fact(
 async def list_facts(
     candidate_id: CandidateId,
     call: Annotated[TenantRead, require("pipeline:read").tenant_read],
-    listing: Annotated[Listing, Depends()],
+    listing: Listed,
 ) -> Response:
     """List the candidate's facts, in the order of recording."""
     return reply(
@@ -79,7 +79,7 @@ async def create_judgement(
 async def list_judgements(
     candidate_id: CandidateId,
     call: Annotated[TenantRead, require("pipeline:read").tenant_read],
-    listing: Annotated[Listing, Depends()],
+    listing: Listed,
 ) -> Response:
     """List the judgements on the candidate, in the order of recording."""
     return reply(

@@ -16,8 +16,10 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
+from flatbed.app.campaigns.exclusions.names import name_key
 from flatbed.app.candidates.rules.stages import Stage, Status
 from flatbed.tenants.kit.database.columns import (
     CANDIDATE,
@@ -26,6 +28,7 @@ from flatbed.tenants.kit.database.columns import (
     VERSIONED,
     CandidateRow,
     Tracked,
+    has_reference,
     of_candidate,
     one_of,
     parent,
@@ -35,14 +38,27 @@ from flatbed.tenants.kit.database.tables import Base, Resource, TenantRow
 _WITHOUT_ENTRY = ", ".join(f"'{stage}'" for stage in Stage if not stage.needs_entry)
 
 
+def _name_key(row: DefaultExecutionContext) -> str:
+    given: dict[str, Any] = row.get_current_parameters()  # type: ignore[no-untyped-call]  # SQLAlchemy's own signature
+    return name_key(given["name"])
+
+
 class TenantCompany(TenantRow, Tracked, Base):
-    """What a tenant knows of a company, under the tenant's own id. Revenue in minor units."""
+    """What a tenant knows of a company, under the tenant's own id. Revenue in minor units.
+
+    ``name_key`` is the name as exclusions compare it; the name of a company never changes.
+    """
 
     __tablename__ = "tenant_company"
-    __table_args__ = (UniqueConstraint("tenant_id", "domain"), SHARED)
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "domain"),
+        Index(None, "tenant_id", "name_key"),
+        SHARED,
+    )
     __mapper_args__ = TRACKED
 
     name: Mapped[str]
+    name_key: Mapped[str] = mapped_column(default=_name_key, sort_order=95)
     domain: Mapped[str]
     country: Mapped[str | None]
     industry: Mapped[str | None]
@@ -88,6 +104,11 @@ class Candidate(TenantRow, Resource, Base):
         Index(None, "tenant_id", "updated_at", "id"),
         Index(None, "tenant_id", "campaign_id", "updated_at", "id"),
         Index(None, "tenant_id", "campaign_id", "stage", "updated_at", "id"),
+        Index(None, "tenant_id", "campaign_id", "status", "updated_at", "id"),
+        Index(None, "tenant_id", "stage", "updated_at", "id"),
+        Index(None, "tenant_id", "status", "updated_at", "id"),
+        Index(None, "tenant_id", "hunter_id", "updated_at", "id"),
+        has_reference(),
         Index(None, "tenant_id", "company_id"),
         Index(
             "candidate_due_idx",

@@ -13,6 +13,7 @@ from flatbed.app.candidates.rules.stages import Status
 from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.database.session import TenantSession
 from flatbed.tenants.kit.deadlines import cancel, schedule
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.ids import encode, uuid7
 
 NURTURE_WAKE: Final = "nurture_wake"
@@ -49,6 +50,7 @@ async def move(session: TenantSession, case: Case, decided: Transition) -> Trans
     session.add(row)
     mutation(session, ACTIONS[decided.kind], "cand", candidate.id, _detail(row, decided))
     await session.flush()
+    failpoint(Failpoint.TRANSITION_WRITTEN)
     await cards.refresh(
         session, candidate, campaign_name=case.campaign.name, company_name=case.company.name
     )

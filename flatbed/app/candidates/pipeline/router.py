@@ -15,7 +15,7 @@ from flatbed.app.candidates.rules.stages import Stage
 from flatbed.app.ids import CandidateId
 from flatbed.tenants.access.calls import TenantCall, TenantRead
 from flatbed.tenants.access.require import require
-from flatbed.tenants.kit.http import Listing, reply, required_version
+from flatbed.tenants.kit.http import Listed, reply, required_version
 
 router = APIRouter(prefix="/v1/candidates/{candidate_id}", tags=["pipeline"])
 
@@ -54,7 +54,7 @@ async def create_transition(
 async def list_transitions(
     candidate_id: CandidateId,
     call: Annotated[TenantRead, require("pipeline:read").tenant_read],
-    listing: Annotated[Listing, Depends()],
+    listing: Listed,
 ) -> Response:
     """List the candidate's moves, oldest first."""
     return reply(

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 
 from flatbed.app.candidates.touchpoints import service, verdict_service
 from flatbed.app.candidates.touchpoints.ports import late_pushes
@@ -16,7 +16,7 @@ from flatbed.app.candidates.touchpoints.schemas import (
 from flatbed.app.ids import CandidateId, TouchpointId
 from flatbed.tenants.access.calls import TenantCall, TenantRead
 from flatbed.tenants.access.require import require
-from flatbed.tenants.kit.http import Listing, reply
+from flatbed.tenants.kit.http import Listed, reply
 
 router = APIRouter(prefix="/v1", tags=["touchpoints"])
 
@@ -51,7 +51,7 @@ async def create_touchpoint(
 async def list_touchpoints(
     candidate_id: CandidateId,
     call: Annotated[TenantRead, require("pipeline:read").tenant_read],
-    listing: Annotated[Listing, Depends()],
+    listing: Listed,
 ) -> Response:
     """List the candidate's touchpoints with the verdicts on them, oldest first."""
     return reply(

@@ -35,6 +35,7 @@ from flatbed.tenants.access.principal import Principal, Role
 from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.cursors import Cursors, Position
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.ids import encode, uuid7
 from flatbed.tenants.kit.problems import InvalidError
 from flatbed.tenants.kit.workdays import subtract_business_days
@@ -79,6 +80,7 @@ async def create(
         # References were checked above: what is left is the client's own reference, held by a
         # candidate whom this transaction does not see.
         raise ExternalRefTakenError from None
+    failpoint(Failpoint.TOUCHPOINT_WRITTEN)
     detail = {
         "candidate_id": encode("cand", candidate.id),
         "side": row.side,

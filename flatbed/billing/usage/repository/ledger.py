@@ -4,7 +4,7 @@ Statements name columns instead of loading rows: a row read before its lock woul
 Lock order: candidate (the caller's) → cap counters by bucket → ledger head.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -24,6 +24,7 @@ from flatbed.billing.usage.models import (
 )
 from flatbed.billing.usage.periods import Span
 from flatbed.billing.usage.states import Decision
+from flatbed.tenants.kit.database.columns import word
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
 from flatbed.tenants.kit.ids import uuid7
 
@@ -85,6 +86,61 @@ async def count(
     )
 
 
+async def lock_all_counters(
+    session: TenantSession, wanted: Collection[tuple[UUID, str]]
+) -> dict[tuple[UUID, str], Used]:
+    """As :func:`lock_counters`, for counters of several campaigns."""
+    if not wanted:
+        return {}
+    fresh = [
+        {
+            "tenant_id": session.tenant_id,
+            "campaign_ref": campaign,
+            "bucket": bucket,
+            "units": 0,
+            "amount": 0,
+        }
+        for campaign, bucket in sorted(wanted)
+    ]
+    await session.execute(upsert(CapCounter).values(fresh).on_conflict_do_nothing())
+    rows = await session.execute(
+        select(CapCounter.campaign_ref, CapCounter.bucket, CapCounter.units, CapCounter.amount)
+        .where(
+            CapCounter.tenant_id == session.tenant_id,
+            CapCounter.campaign_ref.in_({campaign for campaign, _ in wanted}),
+            CapCounter.bucket.in_({bucket for _, bucket in wanted}),
+        )
+        .order_by(CapCounter.campaign_ref, CapCounter.bucket)
+        .with_for_update(key_share=True)
+    )
+    found = {(row.campaign_ref, row.bucket): Used(row.units, row.amount) for row in rows}
+    return {key: found[key] for key in wanted}
+
+
+async def set_counters(session: TenantSession, used: Mapping[tuple[UUID, str], Used]) -> None:
+    """Write locked counters anew."""
+    if not used:
+        return
+    fresh = upsert(CapCounter).values(
+        [
+            {
+                "tenant_id": session.tenant_id,
+                "campaign_ref": campaign,
+                "bucket": bucket,
+                "units": now.units,
+                "amount": now.amount,
+            }
+            for (campaign, bucket), now in sorted(used.items())
+        ]
+    )
+    await session.execute(
+        fresh.on_conflict_do_update(
+            index_elements=["tenant_id", "campaign_ref", "bucket"],
+            set_={"units": fresh.excluded.units, "amount": fresh.excluded.amount},
+        )
+    )
+
+
 async def lock_head(session: TenantSession) -> Head:
     """The ledger's head, made if missing, locked: from here on this writer is alone."""
     await session.execute(
@@ -131,6 +187,11 @@ async def add_entry(
     )
 
 
+async def add_entries(session: TenantSession, entries: Sequence[Mapping[str, Any]]) -> None:
+    """Append entries with their hashes, in the order given."""
+    await session.execute(insert(UsageEntry), [dict(one) for one in entries])
+
+
 async def find_entry(session: TenantReadSession, entry_id: UUID) -> Mapping[str, Any] | None:
     """The content of an entry."""
     statement = select(*(getattr(UsageEntry, name) for name in CONTENT)).where(
@@ -156,7 +217,7 @@ async def live(session: TenantReadSession, unit_keys: Sequence[str]) -> bool:
     statement = select(
         exists().where(
             UsageEntry.tenant_id == session.tenant_id,
-            UsageEntry.kind == QUALIFIED,
+            UsageEntry.kind == word(QUALIFIED),
             UsageEntry.unit_key.in_(unit_keys),
             ~exists().where(
                 reversal.tenant_id == session.tenant_id, reversal.reverses_id == UsageEntry.id
@@ -170,7 +231,7 @@ async def last_generation(session: TenantReadSession, unit_keys: Sequence[str]) 
     """The highest generation under these keys, 0 if there is none."""
     statement = select(func.coalesce(func.max(UsageEntry.generation), 0)).where(
         UsageEntry.tenant_id == session.tenant_id,
-        UsageEntry.kind == QUALIFIED,
+        UsageEntry.kind == word(QUALIFIED),
         UsageEntry.unit_key.in_(unit_keys),
     )
     return int(await session.scalar(statement) or 0)
@@ -244,6 +305,19 @@ async def add_decision(
             at=session.now(),
         )
     )
+
+
+async def add_decisions(
+    session: TenantSession,
+    decided: Sequence[tuple[UUID, datetime]],
+    decision: str,
+    basis: str,
+    actor: str,
+) -> None:
+    """Append the same decision for many entries, each at its instant."""
+    same = {"decision": decision, "basis": basis, "actor": actor, "tenant_id": session.tenant_id}
+    rows = [{**same, "id": uuid7(), "entry_id": entry, "at": at} for entry, at in decided]
+    await session.execute(insert(UsageDecision), rows)
 
 
 async def all_entries(session: TenantReadSession) -> Sequence[Mapping[str, Any]]:

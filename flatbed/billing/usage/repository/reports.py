@@ -7,6 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Label,
     Select,
@@ -198,7 +199,7 @@ def _key(group_by: str, zone: str) -> Label[str]:
 
 
 async def _ordered(
-    session: TenantReadSession, entries: Select[Any], limit: int
+    session: TenantReadSession, entries: Select[Any], limit: int | BindParameter[int]
 ) -> Sequence[Mapping[str, Any]]:
     statement = entries.order_by(UsageEntry.occurred_at, UsageEntry.id).limit(limit)
     return [dict(row) for row in (await session.execute(statement)).mappings()]

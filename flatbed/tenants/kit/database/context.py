@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Self
 from uuid import UUID
 
+from flatbed.tenants.kit.database.limits import PATIENT
 from flatbed.tenants.kit.ids import MAX, ZERO
 
 
@@ -47,7 +48,7 @@ class CandidateRange:
 class Context:
     """The settings of one transaction.
 
-    Rendered as literals made from UUIDs and an enum, since ``SET LOCAL`` takes no bind
+    Rendered as literals made from UUIDs, an enum and constants, since ``SET LOCAL`` takes no bind
     parameters; nothing else may ever be rendered here.
     """
 
@@ -55,6 +56,8 @@ class Context:
     realm_id: UUID | None = None
     tenant_id: UUID | None = None
     candidates: CandidateRange | None = None
+    patient: bool = False
+    """Whether the limits for long work hold in place of a request's."""
 
     def statements(self) -> str:
         """The ``SET LOCAL`` statements, each setting always written.
@@ -70,7 +73,8 @@ class Context:
             "flatbed.candidate_from": bounds.first if bounds else None,
             "flatbed.candidate_to": bounds.last if bounds else None,
         }
+        longer = PATIENT if self.patient else {}
         return "; ".join(
             f"SET LOCAL {name} = '{'' if value is None else value}'"
-            for name, value in values.items()
+            for name, value in {**values, **longer}.items()
         )

@@ -6,19 +6,31 @@ cancelled connection may still hold an unread reply (incidents, reliability.md).
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from uuid import UUID
 
+import asyncpg
+import structlog
+from asyncpg.exceptions import ClientCannotConnectError
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.database.connection import BoundConnection, TransactionAbortedError
 from flatbed.tenants.kit.database.context import CandidateRange, Context, Plane
+from flatbed.tenants.kit.database.limits import (
+    ANSWER_SECONDS,
+    CONNECT_SECONDS,
+    LIMITS,
+    PATIENT_POOL,
+    server_settings,
+)
+from flatbed.tenants.kit.database.progress import made_permanent
 from flatbed.tenants.kit.database.session import (
     AgencyReadSession,
     AgencySession,
@@ -29,18 +41,36 @@ from flatbed.tenants.kit.database.session import (
     TenantSession,
     WorkerSession,
 )
+from flatbed.tenants.kit.database.urls import Plain
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
+from flatbed.tenants.kit.failures import IN_DOUBT, sqlstate_of
+from flatbed.tenants.kit.problems import UnavailableError
+
+log = structlog.get_logger(__name__)
 
 S = TypeVar("S", bound=PlaneSession)
 
 
-def create_engine(url: str, *, pool_size: int = 10, pool_timeout: float = 30) -> AsyncEngine:
+def create_engine(
+    url: str,
+    *,
+    pool_size: int = 10,
+    pool_timeout: float = 30,
+    limits: Mapping[str, int] = LIMITS,
+    answer_seconds: float | None = ANSWER_SECONDS,
+) -> AsyncEngine:
     """An engine whose connections refuse to begin without a context.
+
+    A connection is not pinged before use: one that died in the pool is noticed by the first
+    BEGIN, which throws away all that are as old, and the request is run again (``edge/retries``).
 
     Args:
         url: ``postgresql://…``; the driver is always asyncpg.
         pool_size: connections at most; there is no overflow, so that the sum over all processes
             is known.
         pool_timeout: seconds to wait for a connection.
+        limits: how long statements, locks and idle transactions may last, in milliseconds.
+        answer_seconds: how long a statement's answer may take to arrive; None: for ever.
     """
     engine = create_async_engine(
         make_url(url).set(drivername="postgresql+asyncpg"),
@@ -50,13 +80,34 @@ def create_engine(url: str, *, pool_size: int = 10, pool_timeout: float = 30) ->
         # Parameters hold customers' values and would stand in every exception's text.
         hide_parameters=True,
         connect_args={
+            "async_creator_fn": _connected,
             "connection_class": BoundConnection,
-            "server_settings": {"application_name": "flatbed", "timezone": "UTC"},
+            "server_settings": server_settings("flatbed", limits),
+            "timeout": CONNECT_SECONDS,
+            "command_timeout": answer_seconds,
         },
     )
     event.listen(engine.sync_engine, "checkout", _unbound)
     event.listen(engine.sync_engine, "checkin", _unbound)
     return engine
+
+
+async def _connected(*args: Any, **kwargs: Any) -> Plain:  # noqa: ANN401 - asyncpg's own signature
+    """Connect, or fail in one way (SQLSTATE 08001), whatever the reason."""
+    try:
+        return await asyncpg.connect(*args, **kwargs)
+    except (
+        OSError,
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+        asyncpg.InternalClientError,  # a connection that ends just as it is used
+    ) as error:
+        log.warning(
+            "database_unreachable",
+            error=type(error).__name__,
+            sqlstate=getattr(error, "sqlstate", None),
+        )
+        raise ClientCannotConnectError("no connection to the database") from None
 
 
 def _unbound(connection: Any, _: ConnectionPoolEntry, *__: Any) -> None:  # noqa: ANN401 - SQLAlchemy's adapter
@@ -65,10 +116,27 @@ def _unbound(connection: Any, _: ConnectionPoolEntry, *__: Any) -> None:  # noqa
 
 
 class Database:
-    """Opens transactions of each kind on one engine."""
+    """Opens transactions of each kind on one engine.
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    Args:
+        engine: of :func:`create_engine`.
+        patient: whether transactions have the time that long work needs (``limits.PATIENT``).
+    """
+
+    def __init__(self, engine: AsyncEngine, *, patient: bool = False) -> None:
         self.engine = engine
+        self._patient = patient
+
+    @asynccontextmanager
+    async def patient(self) -> AsyncIterator["Database"]:
+        """The same database for work that is long by nature: verification, filling with data."""
+        url = self.engine.url.render_as_string(hide_password=False)
+        engine = create_engine(url, pool_size=PATIENT_POOL, answer_seconds=None)
+        database = Database(engine, patient=True)
+        try:
+            yield database
+        finally:
+            await database.close()
 
     @asynccontextmanager
     async def tenant(
@@ -81,7 +149,7 @@ class Database:
         candidates: CandidateRange | None = None,
     ) -> AsyncIterator[TenantSession]:
         """A transaction on one tenant's rows; the whole candidate range unless told."""
-        context = _tenant_context(realm_id, tenant_id, candidates)
+        context = self._of_tenant(realm_id, tenant_id, candidates)
         session = TenantSession(self.engine, context=context, caller=caller, clock=clock)
         async with _transaction(session):
             yield session
@@ -97,19 +165,22 @@ class Database:
         candidates: CandidateRange | None = None,
     ) -> AsyncIterator[TenantReadSession]:
         """As :meth:`tenant`, READ ONLY."""
-        context = _tenant_context(realm_id, tenant_id, candidates)
+        context = self._of_tenant(realm_id, tenant_id, candidates)
         session = TenantReadSession(self.engine, context=context, caller=caller, clock=clock)
         async with _transaction(session, read_only=True):
             yield session
 
     @asynccontextmanager
     async def agency(
-        self, *, realm_id: UUID, caller: Caller, clock: Clock
+        self, *, realm_id: UUID, caller: Caller, clock: Clock, repeatable: bool = False
     ) -> AsyncIterator[AgencySession]:
-        """A transaction on one realm's agency plane."""
-        context = Context(Plane.AGENCY, realm_id)
+        """A transaction on one realm's agency plane.
+
+        ``repeatable`` says that its request may be run again although this was committed.
+        """
+        context = Context(Plane.AGENCY, realm_id, patient=self._patient)
         session = AgencySession(self.engine, context=context, caller=caller, clock=clock)
-        async with _transaction(session):
+        async with _transaction(session, repeatable=repeatable):
             yield session
 
     @asynccontextmanager
@@ -117,18 +188,18 @@ class Database:
         self, *, realm_id: UUID, caller: Caller, clock: Clock
     ) -> AsyncIterator[AgencyReadSession]:
         """As :meth:`agency`, READ ONLY."""
-        context = Context(Plane.AGENCY, realm_id)
+        context = Context(Plane.AGENCY, realm_id, patient=self._patient)
         session = AgencyReadSession(self.engine, context=context, caller=caller, clock=clock)
         async with _transaction(session, read_only=True):
             yield session
 
     @asynccontextmanager
     async def login(self, *, caller: Caller) -> AsyncIterator[LoginSession]:
-        """A transaction that sees clients and keys, and nothing else."""
+        """A transaction that sees clients and keys, and nothing else; a request may repeat it."""
         session = LoginSession(
             self.engine, context=Context(Plane.LOGIN), caller=caller, clock=Clock()
         )
-        async with _transaction(session):
+        async with _transaction(session, repeatable=True):
             yield session
 
     @asynccontextmanager
@@ -144,29 +215,50 @@ class Database:
         """Close every connection."""
         await self.engine.dispose()
 
-
-def _tenant_context(realm_id: UUID, tenant_id: UUID, candidates: CandidateRange | None) -> Context:
-    return Context(
-        realm_id=realm_id,
-        tenant_id=tenant_id,
-        candidates=candidates or CandidateRange.whole(),
-    )
+    def _of_tenant(
+        self, realm_id: UUID, tenant_id: UUID, candidates: CandidateRange | None
+    ) -> Context:
+        return Context(
+            realm_id=realm_id,
+            tenant_id=tenant_id,
+            candidates=candidates or CandidateRange.whole(),
+            patient=self._patient,
+        )
 
 
 @asynccontextmanager
-async def _transaction(session: S, *, read_only: bool = False) -> AsyncIterator[S]:
+async def _transaction(
+    session: S, *, read_only: bool = False, repeatable: bool = False
+) -> AsyncIterator[S]:
     try:
         if read_only:
             _ = await session.connection(execution_options={"postgresql_readonly": True})
         yield session
         if session.sync_session.doomed:
             raise TransactionAbortedError
-        await session.commit()
+        failpoint(Failpoint.TRANSACTION_WORKED)
+        await _commit(session, lasting=not read_only and not repeatable)
+        failpoint(Failpoint.COMMIT_RETURNED)
     except asyncio.CancelledError:
         await asyncio.shield(session.invalidate())
         raise
+    except (TimeoutError, asyncpg.InternalClientError) as error:
+        # The driver's: no answer came, or half of one, and nobody will read what may still come.
+        await asyncio.shield(session.invalidate())
+        raise UnavailableError from error
     except BaseException:
         await asyncio.shield(session.rollback())
         raise
     finally:
         await asyncio.shield(session.close())
+
+
+async def _commit(session: PlaneSession, *, lasting: bool) -> None:
+    try:
+        await session.commit()
+    except DBAPIError as error:
+        if lasting and sqlstate_of(error) == IN_DOUBT:
+            made_permanent()
+        raise
+    if lasting:
+        made_permanent()

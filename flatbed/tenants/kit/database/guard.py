@@ -2,12 +2,16 @@
 
 from typing import Final
 
+from flatbed.tenants.kit.database.limits import LIMITS, PLANNING
 from flatbed.tenants.kit.database.migrate import heads
+from flatbed.tenants.kit.database.provision import APP
 from flatbed.tenants.kit.database.urls import Plain
 
 FIRST_SAFE: Final = {15: 150014, 16: 160010, 17: 170006}
 """By major version, the first release with the fixes of known leaks past row security."""
 _OLDEST: Final = 15
+_HELD: Final = {**LIMITS, **PLANNING}
+"""The largest value of each setting."""
 
 # Both the role that signed in and the one it became: SET ROLE can be taken back.
 _FACTS: Final = """
@@ -33,6 +37,10 @@ class UnsafeRoleError(Exception):
     """With this role or server the database would not keep tenants apart."""
 
 
+class LimitsMissingError(UnsafeRoleError):
+    """Settings of the program are not in force: one request could hold the database."""
+
+
 async def refuse_unsafe_role(connection: Plain) -> None:
     """Raise `UnsafeRoleError` unless row security binds the connected role on a fixed release."""
     number = int(await connection.fetchval("SELECT current_setting('server_version_num')"))
@@ -50,6 +58,27 @@ async def refuse_unsafe_role(connection: Plain) -> None:
                 f"the database role {facts['rolname']} {'; it '.join(reasons)}: "
                 "set FLATBED_DATABASE_URL to the app_url that `flatbed db init` printed"
             )
+
+
+async def refuse_without_limits(connection: Plain) -> None:
+    """Raise `LimitsMissingError` unless every limit, and how to plan, holds on this connection.
+
+    Args:
+        connection: opened with the program's start parameters (`limits.server_settings`), since
+            a pooler may have dropped them.
+    """
+    rows = await connection.fetch(
+        "SELECT name, setting::float8 AS value FROM pg_settings WHERE name = ANY($1)",
+        list(_HELD),
+    )
+    found = {row["name"]: row["value"] for row in rows}
+    wrong = [name for name, most in _HELD.items() if not 0 < found.get(name, 0) <= most]
+    if wrong:
+        mended = "; ".join(f"ALTER ROLE {APP} SET {name} = {_HELD[name]}" for name in wrong)
+        raise LimitsMissingError(
+            f"the database does not hold the program's {', '.join(wrong)}, which a pooler may have"
+            f" dropped: run {mended}"
+        )
 
 
 async def migrations_at_head(connection: Plain) -> bool:

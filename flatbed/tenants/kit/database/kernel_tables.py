@@ -109,6 +109,7 @@ class AuditEntry(_Chained, _Audited, Base):
     __table_args__ = (
         UniqueConstraint("tenant_id", "id"),
         Index(None, "tenant_id", "object_id", "sequence"),
+        Index(None, "tenant_id", "action", "sequence"),
         CLOSED,
     )
 
@@ -176,6 +177,7 @@ class AgencyAuditEntry(_Chained, _Audited, Base):
     __table_args__ = (
         UniqueConstraint("realm_id", "id"),
         Index(None, "realm_id", "object_id", "sequence"),
+        Index(None, "realm_id", "action", "sequence"),
         AGENCY,
     )
 
@@ -249,7 +251,11 @@ class Wakeup(Base):
     """
 
     __tablename__ = "wakeup"
-    __table_args__ = (one_of("topic", "seal", "deadline"), Index(None, "due_at"), OWN)
+    __table_args__ = (
+        one_of("topic", "seal", "deadline"),
+        Index(None, "realm_id", "topic", "due_at"),
+        OWN,
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     realm_id: Mapped[UUID]

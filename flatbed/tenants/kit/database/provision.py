@@ -15,6 +15,7 @@ from typing import Final
 
 import asyncpg
 
+from flatbed.tenants.kit.database.limits import LIMITS, PLANNING
 from flatbed.tenants.kit.database.urls import Plain, connect, with_database, with_login
 
 OWNER: Final = "flatbed_owner"
@@ -136,6 +137,8 @@ async def _ensure_role(server: Plain, role: str, password: str) -> bool:
             f"{verb} ROLE {role} {' '.join(words)} PASSWORD '{_verifier(password)}'"
         )
         await _leave_roles(server, role)
+        if role == APP:
+            await _limit(server, role)
     except asyncpg.InsufficientPrivilegeError as error:
         if role == BACKUP:
             return False
@@ -143,6 +146,12 @@ async def _ensure_role(server: Plain, role: str, password: str) -> bool:
             f"the administrator may not make or change the role {role}: {error}"
         ) from error
     return True
+
+
+async def _limit(server: Plain, role: str) -> None:
+    """Let the program's settings hold for whoever signs in, also behind a pooler."""
+    for name, value in {**LIMITS, **PLANNING}.items():
+        await server.execute(f"ALTER ROLE {role} SET {name} = {value}")
 
 
 async def _leave_roles(server: Plain, role: str) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.database.connection import BoundConnection
 from flatbed.tenants.kit.database.context import Context, Plane
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +170,12 @@ async def _plane(session: TenantReadSession) -> AsyncIterator[None]:
         raise SavepointError
     try:
         await _switch(session, Plane.AGENCY)
+        failpoint(Failpoint.PLANE_ENTERED)
         yield
         if session.in_nested_transaction():
             raise SavepointError
         await _switch(session, Plane.NONE)
+        failpoint(Failpoint.PLANE_LEFT)
     except BaseException:
         session.sync_session.doomed = True
         raise

@@ -1,5 +1,6 @@
 """Addresses of databases: one shape (`postgresql://…`) for asyncpg, SQLAlchemy and people."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -50,6 +51,15 @@ def with_login(url: str, role: str, password: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{login}@{hosts}"))
 
 
-async def connect(url: str) -> Plain:
-    """Open one plain connection, for administration and migrations; requests never use it."""
-    return await asyncpg.connect(plain(url))
+async def connect(
+    url: str, *, settings: Mapping[str, str] | None = None, seconds: float = 60.0
+) -> Plain:
+    """Open one plain connection, for administration and checks; requests never use it.
+
+    Args:
+        url: the database.
+        settings: sent as the connection's start parameters.
+        seconds: to wait for the server; then TimeoutError.
+    """
+    wanted = None if settings is None else dict(settings)
+    return await asyncpg.connect(plain(url), server_settings=wanted, timeout=seconds)

@@ -17,14 +17,21 @@ from flatbed.tenants.kit.http import render
 from flatbed.tenants.kit.problems import (
     BodyTimeoutError,
     BodyTooLargeError,
+    HeadersTooLargeError,
     MalformedError,
     Problem,
+    TargetTooLongError,
 )
 
 LARGEST: Final = 1_000_000
 """Bytes."""
 DEEPEST: Final = 32
 SECONDS: Final = 10.0
+LONGEST_TARGET: Final = 32_768
+"""Bytes of path and query: the server's parser sets no limit, and decoding a megabyte of them
+keeps everybody waiting."""
+LARGEST_HEADERS: Final = 65_536
+"""Bytes of all names and values."""
 
 
 class BodyLayer:
@@ -47,6 +54,7 @@ class BodyLayer:
             await self.app(scope, receive, send)
             return
         try:
+            check_head(scope)
             async with asyncio.timeout(self._seconds):
                 body = await self._read(scope, receive)
             if body and "json" in Headers(scope=scope).get("content-type", "").lower():
@@ -80,6 +88,19 @@ class BodyLayer:
                 raise BodyTooLargeError
             if not message.get("more_body", False):
                 return bytes(body)
+
+
+def check_head(scope: Scope) -> None:
+    """Refuse what stands before the body and is longer than anything of ours.
+
+    Raises:
+        TargetTooLongError: path and query.
+        HeadersTooLargeError: all headers together.
+    """
+    if len(scope.get("raw_path") or b"") + len(scope.get("query_string", b"")) > LONGEST_TARGET:
+        raise TargetTooLongError
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > LARGEST_HEADERS:
+        raise HeadersTooLargeError
 
 
 def check_json(body: bytes) -> None:

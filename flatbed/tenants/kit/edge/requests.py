@@ -7,6 +7,7 @@ import structlog
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.http import render
 from flatbed.tenants.kit.ids import encode, uuid7
 from flatbed.tenants.kit.logging import trail
@@ -31,6 +32,7 @@ class RequestLayer:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         started = time.perf_counter()
+        failpoint(Failpoint.REQUEST_RECEIVED)
         status: int | None = None
 
         async def numbered(message: Message) -> None:
@@ -42,9 +44,12 @@ class RequestLayer:
                     (b"x-request-id", request_id.encode()),
                 ]
             await send(message)
+            if message["type"] == "http.response.start":
+                failpoint(Failpoint.RESPONSE_STARTED)
 
         try:
             await self.app(scope, receive, numbered)
+            failpoint(Failpoint.RESPONSE_ENDED)
         except Exception as error:  # noqa: BLE001 - the last place where it can be answered
             log.error("unhandled", **trail(error))  # noqa: TRY400 - its text may hold values
             if status is None:

@@ -11,6 +11,7 @@ from pgqueuer.queries import Queries
 from sqlalchemy import text
 
 from flatbed.tenants.kit.database.session import PlaneSession
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 
 
 class TransactionMissingError(RuntimeError):
@@ -76,3 +77,4 @@ async def enqueue(session: PlaneSession, job: str, **ids: UUID) -> None:
     """
     payload = json.dumps({name: str(value) for name, value in ids.items()}).encode()
     await Queries(SessionDriver(session)).enqueue(job, payload)
+    failpoint(Failpoint.JOB_ENQUEUED)

@@ -1,0 +1,385 @@
+"""What clients do, each with its key, and how one sees that it was done exactly once."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import count
+from types import MappingProxyType
+from typing import Any, Final
+
+import httpx
+
+from flatbed.tenants.kit.database.urls import Plain
+from flatbed.tenants.kit.ids import decode, uuid7
+from tests.api.support import Client
+from tests.candidates.factory import Site, company
+from tests.qualifications.factory import ANSWER, DISPUTE, Qualified
+from tests.qualifications.stock import stock
+
+MANY: Final = 500
+"""More units than a test ever has alive at once."""
+OK: Final = frozenset({200, 201})
+WAIT: Final = frozenset({409, 429})
+"""Somebody still works under the key, or the server asks to come again."""
+SERVER_ERROR: Final = 500
+_numbers = count(1)
+
+
+class ActError(AssertionError):
+    """A client was told something that is not so."""
+
+
+@dataclass
+class Act:
+    """One request that is repeated with its key until it is answered.
+
+    ``effect`` counts, with ``args``, what it has done; after its answer that is one. ``where``
+    is a path under which what was answered is read again; ``{id}`` stands for its id.
+    """
+
+    what: str
+    client: Client
+    path: str
+    body: Any
+    effect: str
+    args: tuple[Any, ...]
+    where: str = ""
+    same: tuple[str, ...] = ()
+    version: str | None = None
+    key: str = field(default_factory=lambda: uuid7().hex)
+    first: tuple[int, Any] | None = None
+    last: str = ""
+    """How the last attempt that was not answered went."""
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether the client holds an answer."""
+        return self.first is not None
+
+    async def attempt(self) -> bool:
+        """Send it once. Returns whether it was answered.
+
+        Raises:
+            ActError: refused, or answered otherwise than the first time.
+        """
+        try:
+            answer = await self._send()
+        except httpx.TransportError as error:
+            self.last = type(error).__name__
+            return False
+        if answer.status_code >= SERVER_ERROR or answer.status_code in WAIT:
+            self.last = answer.text
+            return False
+        if answer.status_code not in OK:
+            raise ActError(f"{self.what}: {answer.status_code} {answer.text}")
+        told = answer.status_code, self._remembered(answer)
+        if self.first is None:
+            self.first = told
+        elif told != self.first:
+            raise ActError(f"{self.what}: first {self.first}, then {told}")
+        return True
+
+    async def _send(self) -> httpx.Response:
+        return await self.client.post(self.path, self.body, key=self.key, version=self.version)
+
+    def _remembered(self, answer: httpx.Response) -> Any:
+        return answer.json()
+
+    async def check(self, admin: Plain) -> list[str]:
+        """What is not so of an acknowledged act: its effect, and what one reads of it."""
+        if self.first is None:
+            return [f"{self.what}: never acknowledged"]
+        done = await admin.fetchval(self.effect, *self.args)
+        found = [] if done == 1 else [f"{self.what}: done {done} times ({self.path})"]
+        return found + await self._read_again(self.first[1])
+
+    async def _read_again(self, told: Any) -> list[str]:
+        if not self.where:
+            return []
+        read = await self.client.read(self.where.format(id=told["id"]))
+        rows = read.get("data", [read])
+        row = next((one for one in rows if one["id"] == told["id"]), None)
+        if row is None:
+            return [f"{self.what}: {told['id']} is not there"]
+        return [
+            f"{self.what}: {name} was {told[name]}, is {row[name]}"
+            for name in self.same
+            if row[name] != told[name]
+        ]
+
+
+@dataclass
+class SignIn(Act):
+    """A token: it has no key, each is another one; the answer is that it works."""
+
+    async def _send(self) -> httpx.Response:
+        form = {"grant_type": "client_credentials"}
+        sent = await self.client.http.post(
+            self.path, data=form, auth=(self.client.client_id, self.client.secret)
+        )
+        if sent.status_code in OK:
+            token = replace(self.client, token=sent.json()["access_token"])
+            seen = await token.get("/v1/organizations")
+            return sent if seen.status_code in OK else seen
+        return sent
+
+    def _remembered(self, answer: httpx.Response) -> Any:
+        return sorted(answer.json())
+
+
+@dataclass
+class ClockMove(Act):
+    """A move of the clock: a repetition sweeps again, so only what it moved to is the same."""
+
+    def _remembered(self, answer: httpx.Response) -> Any:
+        return answer.json()["now"]
+
+
+@dataclass
+class Stage:
+    """Where acts are prepared: a campaign without limits, and its candidates."""
+
+    site: Site
+
+    async def touches(self, number: int) -> list[Act]:
+        """The hunter logs a word of the partner."""
+        return [self._touch(one.path, one.uuid) for one in await stock(self.site, number)]
+
+    def _touch(self, path: str, candidate_id: Any) -> Act:
+        words = f"Words {uuid7().hex}."
+        body = {
+            "side": "partner",
+            "class": "P1",
+            "channel": "email",
+            "occurred_at": self.site.now().isoformat(),
+            "text": words,
+        }
+        return Act(
+            "touch",
+            self.site.hunter,
+            f"{path}/touchpoints",
+            body,
+            "SELECT count(*) FROM touchpoint WHERE candidate_id = $1 AND text = $2",
+            (candidate_id, words),
+            where=f"{path}/touchpoints?limit=200",
+            same=("class", "text", "occurred_at", "recorded_at"),
+        )
+
+    async def replays(self, number: int) -> list[Act]:
+        """What was acknowledged long ago is sent again."""
+        acts = await self.touches(number)
+        for act in acts:
+            await act.attempt()
+        return acts
+
+    async def candidates(self, number: int) -> list[Act]:
+        """The hunter finds a company."""
+        found = [company() for _ in range(number)]
+        return [
+            Act(
+                "candidate",
+                self.site.hunter,
+                f"{self.site.path}/candidates",
+                {"company": one, "source": "trade register"},
+                "SELECT count(*) FROM candidate c JOIN tenant_company t ON t.id = c.company_id"
+                " WHERE t.domain = $1",
+                (one["domain"],),
+                where="/v1/candidates/{id}",
+                same=("stage", "source", "campaign_id"),
+            )
+            for one in found
+        ]
+
+    async def moves(self, number: int) -> list[Act]:
+        """The hunter takes a candidate one stage back."""
+        return [
+            Act(
+                "transition",
+                self.site.hunter,
+                f"{one.path}/transitions",
+                {"to": "decision_in_principle", "reason": "The plan was withdrawn."},
+                "SELECT count(*) FROM transition WHERE candidate_id = $1",
+                (one.uuid,),
+                where=f"{one.path}/transitions",
+                same=("from_stage", "to_stage", "at"),
+                version='"1"',
+            )
+            for one in await stock(self.site, number)
+        ]
+
+    async def campaigns(self, number: int) -> list[Act]:
+        """The ISV orders a campaign that it has drafted."""
+        return [
+            Act(
+                "order",
+                self.site.isv.client,
+                f"/v1/campaigns/{one['id']}/order",
+                None,
+                "SELECT count(*) FROM campaign WHERE id = $1 AND status = 'ordered'",
+                (decode("camp", one["id"]),),
+                where="/v1/campaigns/{id}",
+                same=("status", "ordered_at", "unit_price", "quantity"),
+            )
+            for one in [await self._draft() for _ in range(number)]
+        ]
+
+    async def submissions(self, number: int) -> list[Act]:
+        """The hunter submits a candidate who is ready: this bills."""
+        return [
+            Act(
+                "submission",
+                self.site.hunter,
+                f"{one.path}/qualifications",
+                {},
+                "SELECT count(*) FROM usage_entry e JOIN qualification q ON q.id = e.source_id"
+                " WHERE q.candidate_id = $1 AND e.kind = 'qualified'",
+                (one.uuid,),
+                where=f"{one.path}/qualifications",
+                same=("qualified_at", "generation"),
+            )
+            for one in await stock(self.site, number)
+        ]
+
+    async def acceptances(self, number: int) -> list[Act]:
+        """The ISV accepts."""
+        return [
+            Act(
+                "acceptance",
+                self.site.isv.client,
+                f"{one.path}/acceptance",
+                None,
+                "SELECT count(*) FROM usage_decision u JOIN qualification q"
+                " ON q.entry_id = u.entry_id WHERE q.id = $1 AND q.status = 'accepted'",
+                (one.uuid,),
+                where="/v1/qualifications/{id}",
+                same=("status", "accepted_at", "unit_price"),
+            )
+            for one in await self._qualified(number)
+        ]
+
+    async def fillings(self, number: int) -> list[Act]:
+        """The ISV accepts the last one of a campaign."""
+        acts = []
+        for _ in range(number):
+            small = Stage(replace(self.site, campaign=await self._running(1)))
+            (act,) = await small.acceptances(1)
+            acts.append(act)
+        return acts
+
+    async def disputes(self, number: int) -> list[Act]:
+        """The ISV disputes."""
+        return [
+            Act(
+                "dispute",
+                self.site.isv.client,
+                f"{one.path}/disputes",
+                DISPUTE,
+                "SELECT count(*) FROM dispute d JOIN usage_decision u ON u.decision = 'disputed'"
+                " JOIN qualification q ON q.id = d.qualification_id AND q.entry_id = u.entry_id"
+                " WHERE q.id = $1",
+                (one.uuid,),
+            )
+            for one in await self._qualified(number)
+        ]
+
+    async def answers(self, number: int) -> list[Act]:
+        """A lead answers a dispute."""
+        acts = []
+        for one in await self._qualified(number):
+            await one.disputed()
+            effect = (
+                "SELECT count(*) FROM (SELECT action, object_id FROM audit_entry UNION ALL"
+                " SELECT action, object_id FROM audit_pending) a JOIN dispute d ON"
+                " a.action = 'dispute.answered' AND d.answered_at IS NOT NULL AND"
+                " d.qualification_id = $1 AND a.object_id = $2"
+            )
+            dispute = (await one.read())["disputes"][0]["id"]
+            args = (one.uuid, dispute)
+            acts.append(Act("answer", self.site.lead, f"{one.path}/answer", ANSWER, effect, args))
+        return acts
+
+    async def voids(self, number: int) -> list[Act]:
+        """A lead decides a dispute against the unit."""
+        acts = []
+        for one in await self._qualified(number):
+            await one.answered()
+            acts.append(
+                Act(
+                    "void",
+                    self.site.lead,
+                    f"{one.path}/decision",
+                    {"decision": "voided", "reason": "I looked at every touch."},
+                    "SELECT count(*) FROM usage_entry e JOIN qualification q"
+                    " ON q.entry_id = e.reverses_id WHERE q.id = $1 AND q.status = 'voided'",
+                    (one.uuid,),
+                    where="/v1/qualifications/{id}",
+                    same=("status", "voided_at"),
+                )
+            )
+        return acts
+
+    async def clocks(self, number: int) -> list[Act]:
+        """Time passes over terms that end: silence accepts."""
+        await self._qualified(number)
+        return [self._clock() for _ in range(number)]
+
+    def _clock(self) -> Act:
+        seconds = 40 * 86_400 + next(_numbers)
+        self.site.ahead += timedelta(seconds=seconds)
+        return ClockMove(
+            "clock",
+            self.site.world.admin,
+            "/v1/sandbox/clock",
+            {"advance_seconds": seconds},
+            "SELECT count(*) FROM (SELECT detail, action FROM agency_audit_entry UNION ALL"
+            " SELECT detail, action FROM agency_audit_pending) a"
+            " WHERE action = 'realm.clock_advanced' AND detail->>'microseconds' = $1",
+            (f"{seconds}000000",),
+        )
+
+    async def tokens(self, number: int) -> list[Act]:
+        """A client signs in."""
+        return [
+            SignIn("token", self.site.world.admin, "/oauth/token", None, "SELECT 1", ())
+            for _ in range(number)
+        ]
+
+    async def _qualified(self, number: int) -> list[Qualified]:
+        ready = await stock(self.site, number)
+        made = [await self.site.hunter.made(f"{one.path}/qualifications") for one in ready]
+        return [Qualified(one, row["id"]) for one, row in zip(ready, made, strict=True)]
+
+    async def _draft(self, quantity: int = 3) -> dict[str, Any]:
+        like = self.site.campaign
+        kept = ("offering_id", "profile_id", "revenue_floor")
+        body = {name: like[name] for name in kept}
+        more = {"name": "Autumn", "programme": "dach", "quantity": quantity}
+        return await self.site.isv.client.made("/v1/campaigns", {**body, **more})
+
+    async def _running(self, quantity: int) -> dict[str, Any]:
+        made = await self._draft(quantity)
+        path = f"/v1/campaigns/{made['id']}"
+        await self.site.isv.client.made(f"{path}/order")
+        return await self.site.lead.made(f"{path}/start")
+
+
+Builder = Callable[[Stage, int], Awaitable[list[Act]]]
+
+BUILDERS: Final[Mapping[str, Builder]] = MappingProxyType(
+    {
+        "touch": Stage.touches,
+        "replay": Stage.replays,
+        "candidate": Stage.candidates,
+        "transition": Stage.moves,
+        "order": Stage.campaigns,
+        "submission": Stage.submissions,
+        "acceptance": Stage.acceptances,
+        "filling": Stage.fillings,
+        "dispute": Stage.disputes,
+        "answer": Stage.answers,
+        "void": Stage.voids,
+        "clock": Stage.clocks,
+        "token": Stage.tokens,
+    }
+)
+"""The acts by name."""

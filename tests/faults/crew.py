@@ -1,0 +1,308 @@
+"""One round: something dies at a failpoint, is started again, and nothing was lost or doubled."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from uuid import UUID
+
+import asyncpg
+import httpx
+
+from flatbed.app.permissions import PERMISSIONS
+from flatbed.app.wiring import Program, build
+from flatbed.tenants.kit.database.urls import Plain, connect
+from flatbed.tenants.kit.failpoints import EXIT_CODE, Failpoint
+from flatbed.tenants.kit.ids import decode, uuid7
+from flatbed.tenants.oauth.first_client import create_realm
+from tests.api.support import Client, World
+from tests.candidates.factory import site
+from tests.faults import invariants
+from tests.faults.acts import BUILDERS, MANY, Act, Stage
+from tests.faults.house import SECONDS, Child, House, HouseError
+from tests.faults.places import PLACES, Place
+
+CLIENTS = 3
+"""How many do something at once in the second round."""
+PAUSE = 0.02
+PATIENCE = 0.5
+"""Seconds after which a worker that was not hit is given more to do."""
+SETTLED = 45.0
+"""Seconds in which a worker must have done all that waits: the lease and 30, and some."""
+
+
+STORM = ("candidate", "touch", "submission", "acceptance", "dispute", "transition", "order")
+"""What clients do while anything is killed at any moment."""
+
+
+def _slug() -> str:
+    return f"realm-{uuid7().hex[-12:]}"
+
+
+class How(StrEnum):
+    """The three rounds of a failpoint."""
+
+    FIRST = "exits at the first passing"
+    LATER = "exits at a later passing among others"
+    POSTGRES = "loses its database"
+
+
+@dataclass
+class Tally:
+    """What was done, so that a test can say that it was something."""
+
+    rounds: int = 0
+    fired: int = 0
+    acts: int = 0
+    repeated: int = 0
+    replayed: int = 0
+    checks: int = 0
+
+
+@dataclass
+class Crew:
+    """A house, one realm in it, and the clients who work there."""
+
+    house: House
+    program: Program
+    stage: Stage
+    realms: list[UUID]
+    admin: Plain
+    tally: Tally = field(default_factory=Tally)
+    done: list[Act] = field(default_factory=list)
+    slug: str = field(default_factory=_slug)
+    """Of the realm that is opened next."""
+
+    async def round(self, point: Failpoint, how: How, at: int | None = None) -> None:
+        """Let it happen, bring everything back, and check.
+
+        Args:
+            point: where.
+            how: what happens there.
+            at: at which passing; as :data:`PLACES` says unless given.
+
+        Raises:
+            HouseError: it did not happen, or something does not come back.
+            AssertionError: an invariant is broken.
+        """
+        place = PLACES[point]
+        acts = await BUILDERS[place.act](self.stage, CLIENTS if how is How.LATER else 1)
+        action = f"kill:{self.house.pid_file}" if how is How.POSTGRES else "exit"
+        passing = at or (place.later if how is How.LATER else 1)
+        if place.alone:
+            await self.house.kill("worker")
+        await self._crash(place, f"{point.value}={action}@{passing}", acts, how)
+        await self.restore()
+        if point is Failpoint.SIGNING_KEY_MADE:
+            await self.sign_in()
+        if place.role == "realm":
+            await self._open_realm()
+        await self.finish(acts)
+        self.tally.rounds += 1
+
+    async def _crash(self, place: Place, spec: str, acts: list[Act], how: How) -> None:
+        if place.at_start:
+            await self._start_armed(place, spec)
+        else:
+            await self.house.arm(place.role, spec)
+        child = self.house.children[place.role]
+        before = 0 if place.at_start else child.fired()
+        await asyncio.gather(*(act.attempt() for act in acts))
+        patience = 0.0 if place.role == "api" and not place.at_start else PATIENCE
+        end, more = time.monotonic() + SECONDS, time.monotonic() + patience
+        while child.fired() == before:
+            if time.monotonic() > end:
+                raise HouseError(f"{spec} did not fire: {child.logged[-3000:]}")
+            if time.monotonic() > more:
+                (extra,) = await BUILDERS[place.act](self.stage, 1)
+                acts.append(extra)
+                await extra.attempt()
+                more = time.monotonic() + patience
+            await asyncio.sleep(0.005)
+        if how is not How.POSTGRES and (code := await self.house.ended(place.role)) != EXIT_CODE:
+            raise HouseError(f"{spec}: the {place.role} ended with {code}")
+        for _ in range(100):
+            if how is not How.POSTGRES or not await self._alive():
+                break
+            await asyncio.sleep(PAUSE)  # a client may have its answer before the server is dead
+        self.tally.fired += child.fired() - before
+
+    async def _start_armed(self, place: Place, spec: str) -> None:
+        if place.role == "realm":
+            self.house.start("realm", spec, slug=self.slug)
+            return
+        await self.house.kill(place.role)
+        if place.role == "api":
+            await self.admin.execute("DELETE FROM signing_key")
+        self.house.start(place.role, spec)
+
+    async def storm(self, kills: int, number: random.Random) -> None:
+        """Kill anything at any moment while clients work, then check.
+
+        Args:
+            kills: how many.
+            number: chooses what and when.
+
+        Raises:
+            HouseError: something does not come back.
+            AssertionError: an invariant is broken.
+        """
+        acts = [one for name in STORM for one in await BUILDERS[name](self.stage, 2)]
+        number.shuffle(acts)
+        await self._under_fire(acts, kills - kills // 3, number)
+        # After the others, whose terms end with it.
+        clocks = await BUILDERS["clock"](self.stage, 2)
+        await self._under_fire(clocks, kills // 3, number)
+        await self.finish([*acts, *clocks])
+
+    async def _under_fire(self, acts: Sequence[Act], kills: int, number: random.Random) -> None:
+        turns = [self._work(acts[turn::CLIENTS]) for turn in range(CLIENTS)]
+        clients = asyncio.gather(*turns)
+        try:
+            for _ in range(kills):
+                await asyncio.sleep(number.uniform(0, 0.3))
+                victim = number.choice(("api", "worker", "postgres"))
+                self.tally.rounds += 1
+                if victim == "postgres":
+                    self.house.kill_postgres()
+                else:
+                    await self.house.kill(victim)
+                await self.restore()
+            await clients
+        finally:
+            clients.cancel()
+
+    async def _work(self, acts: Sequence[Act]) -> None:
+        for act in acts:
+            self.tally.repeated += not await act.attempt()
+            await self.answered(act)
+
+    async def restore(self) -> None:
+        """Start whatever is dead."""
+        house = self.house
+        if not await self._alive():
+            await house.start_postgres()
+            await self.program.database.engine.dispose()
+            self.admin.terminate()
+            self.admin = await connect(house.admin_url)
+        realm = house.children.pop("realm", None)
+        if realm is not None:
+            await house.until(lambda: house.code(realm) is not None, "realm goes on", realm)
+        for role in ("api", "worker"):
+            if house.code(house.children[role]) is not None:
+                house.start(role)
+        try:
+            await house.ready()
+        except HouseError:
+            # It was still starting when its database died.
+            house.start("api")
+            await house.ready()
+
+    async def _alive(self) -> bool:
+        try:
+            await self.admin.fetchval("SELECT 1")
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return False
+        return True
+
+    async def finish(self, acts: Sequence[Act]) -> None:
+        """Repeat what was not acknowledged, and some of what was; then all must hold."""
+        for act in acts:
+            self.tally.acts += 1
+            self.tally.repeated += not act.acknowledged
+            await self.answered(act)
+        again = [*acts[:2], *random.sample(self.done, min(1, len(self.done)))]
+        for act in again:
+            self.tally.replayed += 1
+            await self.answered(act, again=True)
+        await self.settled()
+        assert await self.findings(acts) == []
+        self.done += [act for act in acts if act.what != "token"]
+
+    async def answered(self, act: Act, *, again: bool = False) -> None:
+        """Send it with its key until it is answered; ``again`` also when it was."""
+        end = time.monotonic() + SECONDS
+        while (again or not act.acknowledged) and not await act.attempt():
+            if time.monotonic() > end:
+                raise HouseError(f"{act.what} is never answered: {act.last} {self._logs()}")
+            await asyncio.sleep(PAUSE)
+
+    async def _open_realm(self) -> None:
+        """Do again what was cut off: a realm is there with its first client, or not at all."""
+        known = "SELECT count(*) FROM realm WHERE slug = $1"
+        assert await self.admin.fetchval(known, self.slug) == 0
+        self.house.start("realm", slug=self.slug)
+        assert await self.house.ended("realm") == 0
+        del self.house.children["realm"]
+        whole = (
+            "SELECT count(*) FROM realm r JOIN oauth_client c ON c.realm_id = r.id"
+            " JOIN client_secret s ON s.oauth_client_id = c.id WHERE r.slug = $1"
+        )
+        assert await self.admin.fetchval(whole, self.slug) == 1
+        self.slug = _slug()
+
+    async def settled(self) -> None:
+        """Wait until nothing waits for the worker any more."""
+        end = time.monotonic() + SETTLED
+        while left := await invariants.waiting(self.admin, self.realms):
+            if time.monotonic() > end:
+                raise HouseError(f"still waiting: {left} {self._logs()}")
+            await asyncio.sleep(PAUSE)
+
+    async def findings(self, acts: Sequence[Act]) -> list[str]:
+        """All that does not hold now."""
+        self.tally.checks += len(acts) + len(invariants.STATE)
+        return [
+            *[one for act in acts for one in await act.check(self.admin)],
+            *await invariants.state(self.admin, self.realms),
+            *await invariants.chains(self.program, self.admin, self.realms),
+            *await invariants.anchored(self.program, self.admin, self.realms),
+            *await invariants.idle(self.admin),
+        ]
+
+    async def sign_in(self) -> None:
+        """Get new tokens for everybody, when the signing key was made anew or they grow old."""
+        site_, world = self.stage.site, self.stage.site.world
+        staff = (site_.hunter_staff, site_.lead_staff)
+        for client in (world.admin, site_.isv.client, *(one.client for one in staff)):
+            await client.sign_in()
+
+    def _logs(self) -> str:
+        return " | ".join(f"{one.role}: {one.logged[-1500:]}" for one in self._children())
+
+    def _children(self) -> list[Child]:
+        return list(self.house.children.values())
+
+
+@asynccontextmanager
+async def crew_in(house: House) -> AsyncIterator[Crew]:
+    """A fresh realm in the house with a running campaign, everything up."""
+    for role in ("api", "worker"):
+        if role not in house.children or house.code(house.children[role]) is not None:
+            house.start(role)
+    await house.ready()
+    program = build(house.settings())
+    http = httpx.AsyncClient(base_url=house.base_url, timeout=SECONDS, trust_env=False)
+    first = await create_realm(
+        program.database,
+        program.keyring,
+        PERMISSIONS,
+        slug=_slug(),
+        name="Test agency",
+        kind="sandbox",
+    )
+    admin = Client(http, first.client_id, first.client_secret, frozenset(first.scopes))
+    realm_id = decode("realm", first.realm_id)
+    await admin.sign_in()
+    world = World(program, http, first.realm_id, realm_id, admin)
+    stage = Stage(await site(world, quantity=MANY))
+    crew = Crew(house, program, stage, [realm_id], await connect(house.admin_url))
+    try:
+        yield crew
+    finally:
+        await crew.admin.close()
+        await http.aclose()
+        await program.close()

@@ -1,0 +1,32 @@
+"""The real program behind a real socket, in this process."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+
+from flatbed.app.wiring import Program
+from tests.api.support import APPS
+
+SECONDS = 20
+
+
+@asynccontextmanager
+async def listening(program: Program) -> AsyncIterator[int]:
+    """The port of a uvicorn that serves the program, for the block; the program closes with it."""
+    with APPS.borrowed() as app, socket.create_server(("127.0.0.1", 0)) as listener:
+        app.state.opened = program
+        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on")
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            async with asyncio.timeout(SECONDS):
+                # Uvicorn sets a flag, and no event.
+                while not server.started and not serving.done():  # noqa: ASYNC110 - as above
+                    await asyncio.sleep(0.01)
+            yield int(listener.getsockname()[1])
+        finally:
+            server.should_exit = True
+            await serving

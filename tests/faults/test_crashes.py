@@ -1,0 +1,54 @@
+"""Crashes at every failpoint: nothing acknowledged is lost, nothing is done twice, nothing hangs.
+
+The long forms are at the end.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import pytest
+
+from flatbed.tenants.kit.failpoints import Failpoint
+from tests.faults.crew import How, crew_in
+from tests.faults.house import House
+from tests.faults.places import PLACES
+
+GROUPS: Final[Mapping[str, frozenset[str]]] = {
+    "requests": frozenset({"request", "response", "once", "grant", "signing_key", "realm"}),
+    "transactions": frozenset({"transaction", "commit", "plane", "audit", "event", "wakeup"}),
+    "time": frozenset({"after_commit", "deadline", "clock", "purge"}),
+    "worker": frozenset({"poller", "seal", "job", "anchor"}),
+    "records": frozenset(
+        {"registry", "assignment", "candidate", "touchpoint", "transition", "campaign"}
+    ),
+    "metering": frozenset({"dossier", "caps", "ledger"}),
+    "decisions": frozenset({"usage", "qualification", "dispute"}),
+}
+"""Failpoints by the first word of their names."""
+
+
+def group_of(name: str) -> list[Failpoint]:
+    return [one for one in Failpoint if one.value.partition(".")[0] in GROUPS[name]]
+
+
+class TestCrash:
+    def test_every_failpoint_has_its_place_and_one_group(self) -> None:
+        assert set(PLACES) == set(Failpoint)
+        assert len(Failpoint) >= 40
+        assert sorted(one for name in GROUPS for one in group_of(name)) == sorted(Failpoint)
+
+    @pytest.mark.timeout(400)
+    @pytest.mark.parametrize("group", list(GROUPS))
+    async def test_nothing_is_lost_or_doubled_wherever_it_happens(
+        self, house: House, group: str
+    ) -> None:
+        async with crew_in(house) as crew:
+            for point in group_of(group):
+                for how in How:
+                    await crew.round(point, how)
+            assert await crew.findings(crew.done) == []
+        tally = crew.tally
+        assert tally.rounds == tally.fired == 3 * len(group_of(group))
+        assert tally.repeated > 0
+        assert tally.replayed > tally.rounds
+        assert tally.acts >= tally.rounds
