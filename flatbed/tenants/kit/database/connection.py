@@ -25,7 +25,7 @@ class TransactionAbortedError(RuntimeError):
     """
 
 
-IN_DOUBT = "the connection was lost while COMMIT was under way"
+_UNDER_COMMIT = "the connection was lost while COMMIT was under way"
 
 if TYPE_CHECKING:
     # Generic in the stubs, not at run time.
@@ -77,7 +77,7 @@ class BoundConnection(Connection):
             if not doubtful or _was_refused(error):
                 raise
             self.terminate()
-            raise TransactionResolutionUnknownError(IN_DOUBT) from error
+            raise TransactionResolutionUnknownError(_UNDER_COMMIT) from error
         if tag != "COMMIT":
             raise TransactionAbortedError
         failpoint(Failpoint.COMMIT_ANSWERED)

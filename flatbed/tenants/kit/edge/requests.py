@@ -1,4 +1,4 @@
-"""The outermost layer: a request id, one log line, and no exception that leaves unanswered."""
+"""A request id, one log line a request, and no exception that leaves unanswered."""
 
 import time
 from typing import Any
