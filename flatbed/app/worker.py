@@ -6,6 +6,7 @@ Any number of workers run beside each other; each step of their work is idempote
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -60,6 +61,7 @@ async def run_worker(
 
     async def tidy() -> timedelta:
         await purge(database)
+        await count_dead_letters(database)
         return HOUSEKEEPING
 
     async def count() -> timedelta:
@@ -69,16 +71,19 @@ async def run_worker(
     log.info("worker_started", jobs=sorted(jobs), deadlines=sorted(handlers))
     async with asyncio.TaskGroup() as group:
         group.create_task(_repeat(work, stop))
-        others = {group.create_task(_repeat(step, stop)) for step in (answer, tidy, count)}
+        answering = group.create_task(_repeat(answer, stop))
+        housework = [group.create_task(_repeat(step, stop)) for step in (tidy, count)]
         await stop.wait()
-        _, late = await asyncio.wait(others, timeout=grace.total_seconds())
+        for task in housework:
+            task.cancel()  # the next worker does it again
+        _, late = await asyncio.wait({answering}, timeout=grace.total_seconds())
         for task in late:
             task.cancel()
     log.info("worker_stopped", cut_off=len(late))
 
 
 async def count_waiting(database: Database) -> None:
-    """Set the gauges of what waits and of what is no longer tried."""
+    """Set the gauges of what waits, and of the jobs that are no longer tried."""
     caller = Caller("system:count", str(uuid7()))
     async with database.worker(caller=caller) as session:
         oldest = await oldest_wakeup(session)
@@ -86,7 +91,11 @@ async def count_waiting(database: Database) -> None:
     OLDEST_WAKEUP.set(oldest.total_seconds())
     QUEUED_JOBS.set(queued)
     DEAD_JOBS.set(dead)
-    letters = 0
+
+
+async def count_dead_letters(database: Database) -> None:
+    """Set the gauge of the deadlines that are no longer tried: a walk over every tenant."""
+    caller, letters = Caller("system:count", str(uuid7())), 0
     async for realm_id in every_realm(database, caller):
         async for tenant_id in tenants_of(database, realm_id, caller):
             async with database.tenant_read(
@@ -100,13 +109,32 @@ async def purge(database: Database) -> None:
     """Delete idempotency keys past their seven days, of every tenant of every realm."""
     caller = Caller("system:purge", str(uuid7()))
     async for realm_id in every_realm(database, caller):
-        async with database.agency(realm_id=realm_id, caller=caller, clock=Clock()) as agency:
-            await idempotency.purge(agency)
+        await _purged(partial(_purge_agency, database, realm_id, caller))
         async for tenant_id in tenants_of(database, realm_id, caller):
-            async with database.tenant(
-                realm_id=realm_id, tenant_id=tenant_id, caller=caller, clock=Clock()
-            ) as tenant:
-                await idempotency.purge(tenant)
+            await _purged(partial(_purge_tenant, database, realm_id, tenant_id, caller))
+
+
+async def _purged(some: Callable[[], Awaitable[bool]]) -> None:
+    """Purge one owner to the end; what fails is logged and tried again with the next round."""
+    try:
+        while await some():
+            pass
+    except Exception as error:  # noqa: BLE001 - one owner must not stop the others
+        log.warning("purge_failed", code=failure_code(error))
+
+
+async def _purge_agency(database: Database, realm_id: UUID, caller: Caller) -> bool:
+    async with database.agency(realm_id=realm_id, caller=caller, clock=Clock()) as session:
+        return await idempotency.purge(session)
+
+
+async def _purge_tenant(
+    database: Database, realm_id: UUID, tenant_id: UUID, caller: Caller
+) -> bool:
+    async with database.tenant(
+        realm_id=realm_id, tenant_id=tenant_id, caller=caller, clock=Clock()
+    ) as session:
+        return await idempotency.purge(session)
 
 
 def _sweeping(database: Database, handlers: DeadlineHandlers) -> JobHandler:

@@ -16,6 +16,7 @@ from tests.support.postgres import TestDatabase
 
 TOKEN = "a metrics token of some length"
 PAGE = {"method": "GET", "route": "/metrics", "status": "2xx"}
+MACHINE = {"Host": "localhost:8080"}
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Via")
 
 
@@ -33,11 +34,11 @@ def value(text: str, name: str, **labels: str) -> float:
 async def from_address(app: FastAPI, host: str, **headers: str) -> httpx.Response:
     transport = httpx.ASGITransport(app, client=(host, 1))
     async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as http:
-        return await http.get("/metrics", headers=headers)
+        return await http.get("/metrics", headers={**MACHINE, **headers})
 
 
 async def page(world: World) -> str:
-    answer = await world.http.get("/metrics")
+    answer = await world.http.get("/metrics", headers=MACHINE)
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/plain; version=")
     return answer.text
@@ -109,7 +110,7 @@ class TestFigures:
             assert program.admission.take()
             assert program.admission.take()
             assert (await http.get("/v1/campaigns")).status_code == 503
-            text = (await http.get("/metrics")).text
+            text = (await http.get("/metrics", headers=MACHINE)).text
             assert value(text, "flatbed_admission_running") == 2
             assert value(text, "flatbed_admission_waiting") == 0
             assert value(text, "flatbed_admission_shed_total") == 1
@@ -122,6 +123,8 @@ class TestAccess:
             assert (await from_address(app, host)).status_code == 200
         refused = [await from_address(app, host) for host in ("10.0.0.1", "203.0.113.9", "", "x")]
         refused += [await from_address(app, "127.0.0.1", **{name: "x"}) for name in FORWARDED]
+        # A proxy here that says nothing of itself keeps the name that was asked for.
+        refused.append(await from_address(app, "127.0.0.1", Host="flatbed.example"))
         unknown = (await world.http.get("/nothing")).json()
         for answer in refused:
             assert answer.status_code == 404
@@ -135,7 +138,8 @@ class TestAccess:
         async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as http:
             answer, unknown = [await http.request(method, p) for p in ("/metrics", "/nothing")]
         assert answer.status_code == unknown.status_code == 404
-        assert (await world.http.request(method, "/metrics")).status_code == 405
+        answer = await world.http.request(method, "/metrics", headers=MACHINE)
+        assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
 
     async def test_with_a_token_only_its_bearer_is_answered(self, database: TestDatabase) -> None:
         settings = settings_for(database).model_copy(update={"metrics_token": SecretStr(TOKEN)})

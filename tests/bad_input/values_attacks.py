@@ -123,7 +123,7 @@ ATTACKS: dict[str, list[bytes]] = {
         "Bearer",
         "Bearer ",
         "Bearer a.b.c",
-        "Bearer eyJhbGciOiJub25lIn0.e30.",
+        "Bearer eyJhbGciOiJub25lIn0.e30.",  # pragma: allowlist secret - alg none
         "Basic Og==",
         "Basic ====",
         "Basic /////w==",

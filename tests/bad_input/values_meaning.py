@@ -16,7 +16,7 @@ MEANING: dict[str, list[bytes]] = {
         "http://",
         "http://[::1",
         "http://[::ffff:127.0.0.1]/",
-        "http://user:secret@host.example:99999/",
+        "http://user:secret@host.example:99999/",  # pragma: allowlist secret - made up
         "https://a.example/" + "a" * 3_000,
         "//host.example",
         "mailto:a@b.example",

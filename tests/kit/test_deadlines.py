@@ -29,6 +29,7 @@ from flatbed.tenants.kit.deadlines import (
 )
 from flatbed.tenants.kit.failures import is_lost
 from flatbed.tenants.kit.ids import uuid7
+from flatbed.tenants.kit.problems import UnavailableError
 from tests.support.deadlines import DAY, Journal, fail, set_deadline, wakeups
 from tests.support.world import World
 
@@ -307,3 +308,19 @@ class TestSweepTenant:
         assert await sweep(world, now, note=unlucky) == Swept(handled=1)
         async with world.reading() as session:
             assert await session.scalar(select(func.count()).select_from(AuditPending)) == 1
+
+    async def test_a_silent_database_is_no_failure_of_the_deadline(self, world: World) -> None:
+        now, runs = system_now(), 0
+        await set_deadline(world, now)
+
+        async def unanswered(_: TenantSession, __: Deadline) -> None:
+            nonlocal runs
+            runs += 1
+            raise TimeoutError  # what the driver raises
+
+        with pytest.raises(UnavailableError):
+            await sweep(world, now, note=unanswered)
+        assert runs == 1
+        (deadline,) = await open_deadlines(world)
+        assert (deadline.attempts, deadline.retry_at) == (0, None)
+        assert await sweep(world, now, note=Journal()) == Swept(handled=1)

@@ -173,6 +173,21 @@ class TestLifetime:
             await idempotency.purge(session)
         assert await effects(world) == (2, 0)
 
+    async def test_a_long_backlog_is_purged_in_shares(
+        self, client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(idempotency, "PURGED_AT_ONCE", 2)
+        old = system_now() - idempotency.LIFETIME - timedelta(minutes=1)
+        for number in range(3):
+            key = {"Idempotency-Key": f"key-{number}"}
+            await client.post("/things", json={"name": "a"}, headers=key)
+        async with world.tenant() as session:
+            await session.execute(update(IdempotencyKey).values(created_at=old))
+        for left in (True, False):
+            async with world.tenant() as session:
+                assert await idempotency.purge(session) is left
+        assert (await effects(world))[1] == 0
+
     async def test_the_purge_leaves_young_keys(self, app: KernelApp) -> None:
         async with app.client() as agency:
             await agency.post("/agency-things", json={"name": "a"}, headers=KEY)

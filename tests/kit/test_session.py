@@ -31,6 +31,7 @@ from flatbed.tenants.kit.database.session import (
 from flatbed.tenants.kit.database.urls import Plain, connect
 from flatbed.tenants.kit.deadlines import schedule
 from flatbed.tenants.kit.ids import uuid7
+from flatbed.tenants.kit.problems import NotFoundError
 from tests.support.kernel_app import KernelApp, kernel_app
 from tests.support.postgres import TestDatabase
 from tests.support.world import World
@@ -228,6 +229,30 @@ class TestCancellation:
             answer = await client.post("/things", json={"name": "x"})
             assert answer.status_code == 201
         pool = app.world.database.engine.pool
+        assert isinstance(pool, QueuePool)
+        assert pool.checkedout() == 0
+
+    async def test_a_rollback_that_is_not_answered_hides_nothing(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What was raised is told, and the connection goes."""
+        pids: list[int] = []
+
+        async def silent(_: PlaneSession) -> None:
+            raise TimeoutError
+
+        async def refused() -> None:
+            async with world.tenant() as session:
+                pids.append(await session.scalar(text("SELECT pg_backend_pid()")) or 0)
+                raise NotFoundError
+
+        with monkeypatch.context() as patched:
+            patched.setattr(PlaneSession, "rollback", silent)
+            with pytest.raises(NotFoundError):
+                await refused()
+        async with world.tenant() as session:
+            assert await session.scalar(text("SELECT pg_backend_pid()")) not in pids
+        pool = world.database.engine.pool
         assert isinstance(pool, QueuePool)
         assert pool.checkedout() == 0
 

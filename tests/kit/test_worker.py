@@ -14,7 +14,7 @@ from sqlalchemy import func, select, update
 
 from flatbed.app import worker
 from flatbed.app.wiring import Program
-from flatbed.app.worker import count_waiting, purge, run_worker
+from flatbed.app.worker import count_dead_letters, count_waiting, purge, run_worker
 from flatbed.tenants.kit import deadlines, idempotency, metrics
 from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.backlog import oldest_wakeup
@@ -44,11 +44,11 @@ async def working(
         yield stop
     finally:
         stop.set()
-        await asyncio.wait_for(running, 15)
+        await asyncio.wait_for(running, 60)
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while not await condition():  # noqa: ASYNC110 - another connection's commit sets no event
             await asyncio.sleep(0.05)
 
@@ -149,16 +149,16 @@ class TestRunWorker:
         grace, stop = timedelta(seconds=0.5), asyncio.Event()
         first = _program(world, {"slow": stuck}, {})
         running = asyncio.create_task(run_worker(first, stop, grace=grace))
-        await asyncio.wait_for(begun.wait(), 10)
+        await asyncio.wait_for(begun.wait(), 60)
         stop.set()
-        await asyncio.wait_for(running, 5)
+        await asyncio.wait_for(running, 30)
         async with world.reading() as reading:
             assert await reading.scalar(select(func.count()).select_from(AuditEntry)) == 0
         stop = asyncio.Event()
         running = asyncio.create_task(run_worker(_program(world, {"slow": note}, {}), stop))
         await until(lambda: _has_one(handled))
         stop.set()
-        await asyncio.wait_for(running, 5)
+        await asyncio.wait_for(running, 30)
         assert len(handled) == 1
 
 
@@ -169,6 +169,7 @@ class TestCountWaiting:
         monkeypatch.setattr(deadlines, "ATTEMPTS", 1)
         await _organizations(world)
         await count_waiting(world.database)
+        await count_dead_letters(world.database)
         before = _gauges()
         failed = _value(metrics.DEADLINES.labels("bad", "dead"))
         async with world.tenant() as session:
@@ -187,6 +188,7 @@ class TestCountWaiting:
         assert waiting["oldest"] >= 0.05
         await Poller(world.database, {"bad": _break}).poll(world.realm_id)
         await count_waiting(world.database)
+        await count_dead_letters(world.database)
         assert _gauges()["letters"] == before["letters"] + 1
         assert _value(metrics.DEADLINES.labels("bad", "dead")) == failed + 1
 

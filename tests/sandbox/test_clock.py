@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from flatbed.app.sandbox.router import router
 from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.clock import system_now
+from flatbed.tenants.kit.database.engine import Database
 from flatbed.tenants.kit.database.kernel_tables import (
     AgencyAuditEntry,
     AuditEntry,
@@ -23,8 +24,9 @@ from flatbed.tenants.kit.database.kernel_tables import (
 )
 from flatbed.tenants.kit.database.session import TenantSession
 from flatbed.tenants.kit.database.urls import Plain
-from flatbed.tenants.kit.deadlines import schedule
+from flatbed.tenants.kit.deadlines import DeadlineHandlers, Swept, schedule
 from flatbed.tenants.kit.ids import uuid7
+from flatbed.tenants.kit.sweep import sweep_realm
 from tests.support.kernel_app import KernelApp, kernel_app
 from tests.support.world import World
 
@@ -75,6 +77,14 @@ async def offset(world: World, realm_id: UUID | None = None) -> timedelta:
         return timedelta(microseconds=realm.clock_offset_us)
 
 
+async def jobs(world: World, connection: Plain) -> int:
+    """The jobs that wait to sweep the realm."""
+    payloads = await connection.fetch(
+        "SELECT convert_from(payload, 'UTF8') AS ids FROM pgqueuer WHERE entrypoint = 'sweep'"
+    )
+    return sum(str(world.realm_id) in row["ids"] for row in payloads)
+
+
 async def advance(
     client: httpx.AsyncClient, body: dict[str, object], key: str | None = None
 ) -> httpx.Response:
@@ -116,10 +126,7 @@ class TestAdvance:
         assert entry.action == "realm.clock_advanced"
         assert entry.object_id.startswith("realm_")
         assert entry.detail == {"microseconds": DAY * 1_000_000}
-        payloads = await admin_connection.fetch(
-            "SELECT convert_from(payload, 'UTF8') AS ids FROM pgqueuer WHERE entrypoint = 'sweep'"
-        )
-        assert any(str(world.realm_id) in row["ids"] for row in payloads)
+        assert await jobs(world, admin_connection) == 1
 
     @pytest.mark.parametrize(
         "body",
@@ -188,12 +195,72 @@ class TestSweep:
             for day in range(1, 13):
                 await set_deadline(session, "accept", start + timedelta(days=day))
         answers = await asyncio.gather(
-            *(advance(client, {"advance_seconds": 3 * DAY}) for _ in range(4))
+            *(advance(client, {"advance_seconds": 6 * DAY}) for _ in range(2))
         )
         assert sum(answer.json()["swept"] for answer in answers) == 12
         assert [at for _, at in diary.lines] == [
             start + timedelta(days=day) for day in range(1, 13)
         ]
+
+    async def test_of_many_moves_at_once_two_sweep_and_the_others_leave_it_to_the_job(
+        self,
+        app: KernelApp,
+        world: World,
+        diary: Diary,
+        admin_connection: Plain,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        held, go_on = asyncio.Semaphore(0), asyncio.Event()
+
+        async def slow(database: Database, handlers: DeadlineHandlers, realm_id: UUID) -> Swept:
+            held.release()
+            await go_on.wait()
+            return await sweep_realm(database, handlers, realm_id)
+
+        async with world.tenant() as session:
+            for day in range(1, 6):
+                await set_deadline(session, "accept", system_now() + timedelta(days=day))
+        monkeypatch.setattr("flatbed.app.sandbox.service.sweep_realm", slow)
+        async with app.client() as client:
+            moves = [
+                asyncio.create_task(advance(client, {"advance_seconds": DAY})) for _ in range(2)
+            ]
+            for _ in moves:
+                await held.acquire()
+            for key in ("key", "key", None, None):
+                answer = await asyncio.wait_for(advance(client, {"advance_seconds": DAY}, key), 10)
+                assert (answer.status_code, answer.json()["swept"]) == (200, 0)
+            assert diary.lines == []
+            assert held.locked(), "a third request began to sweep"
+            assert await jobs(world, admin_connection) == 5
+            go_on.set()
+            answers = await asyncio.gather(*moves)
+            assert sum(answer.json()["swept"] for answer in answers) == 5
+            assert len(diary.lines) == 5
+            # The places are free again.
+            async with world.tenant() as session:
+                await set_deadline(session, "accept", system_now())
+            again = await advance(client, {"advance_seconds": DAY})
+            assert again.json()["swept"] == 1
+
+    async def test_a_sweep_that_fails_gives_its_place_back(
+        self,
+        client: httpx.AsyncClient,
+        world: World,
+        diary: Diary,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        async def crash(*_: object) -> None:
+            raise ConnectionError
+
+        with monkeypatch.context() as patch:
+            patch.setattr("flatbed.app.sandbox.service.sweep_realm", crash)
+            for _ in range(3):
+                assert (await advance(client, {"advance_seconds": 1})).status_code == 500
+        async with world.tenant() as session:
+            await set_deadline(session, "accept", system_now())
+        assert (await advance(client, {"advance_seconds": 1})).json()["swept"] == 1
+        assert len(diary.lines) == 1
 
 
 class TestIdempotency:

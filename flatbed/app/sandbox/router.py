@@ -10,7 +10,6 @@ from flatbed.tenants.access.calls import AgencyCall
 from flatbed.tenants.access.require import require
 from flatbed.tenants.kit.after_commit import AfterCommit
 from flatbed.tenants.kit.http import reply
-from flatbed.tenants.kit.sweep import sweep_realm
 
 router = APIRouter(prefix="/v1/sandbox", tags=["sandbox"])
 
@@ -19,7 +18,11 @@ router = APIRouter(prefix="/v1/sandbox", tags=["sandbox"])
 async def advance_sandbox_clock(
     body: ClockAdvance, call: Annotated[AgencyCall, require("sandbox:manage").agency]
 ) -> Response:
-    """Move a sandbox realm's clock forward; answers when everything that fell due has happened."""
+    """Move a sandbox realm's clock forward.
+
+    Answers when everything that fell due has happened; while several other requests are at that,
+    at once, and it happens soon after.
+    """
     program, session = call.request.app.state.program, call.session
     made: list[ClockRead] = []
 
@@ -33,7 +36,7 @@ async def advance_sandbox_clock(
         database, handlers = program.database, program.deadlines
         if not made:
             # A replay also finishes what a crash may have left undone.
-            await sweep_realm(database, handlers, session.realm_id)
+            await service.sweep(database, handlers, session.realm_id)
             return stored
         key = call.request.headers.get("idempotency-key")
         return reply(await service.finish(database, handlers, session, made[0], key))

@@ -28,7 +28,13 @@ class ClockAdvance(Input):
 
 
 class ClockRead(Output):
-    """The clock after the move, when everything that fell due has happened."""
+    """The clock after the move."""
 
     now: Annotated[datetime, Field(description="The realm's time when the clock was moved.")]
-    swept: Annotated[int, Field(description="Deadlines that this request handled.")]
+    swept: Annotated[
+        int,
+        Field(
+            description="Deadlines that this request handled; others are handled by concurrent"
+            " requests and by workers."
+        ),
+    ]

@@ -1,7 +1,11 @@
 """Moving a sandbox's clock: forward only, in one transaction; what falls due follows its commit."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from flatbed.app.sandbox import repository
 from flatbed.app.sandbox.errors import NotSandboxError
@@ -10,7 +14,7 @@ from flatbed.tenants.kit import idempotency
 from flatbed.tenants.kit.audit import record
 from flatbed.tenants.kit.database.engine import Database
 from flatbed.tenants.kit.database.session import AgencySession
-from flatbed.tenants.kit.deadlines import DeadlineHandlers
+from flatbed.tenants.kit.deadlines import DeadlineHandlers, Swept
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.jobs.queue import enqueue
 from flatbed.tenants.kit.problems import InvalidError
@@ -19,6 +23,31 @@ from flatbed.tenants.kit.sweep import SWEEP, sweep_realm
 LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 """Beyond it dates stop meaning anything, and some time computed from them overflows."""
 MICROSECOND: Final = timedelta(microseconds=1)
+AT_ONCE: Final = 2
+"""Requests of a process that sweep at once. A sweep may take long, and a request that sweeps holds
+its admission: more of them would keep every other request out."""
+
+
+@dataclass(slots=True)
+class _Sweepers:
+    """The requests of this process that sweep now. Nobody waits here, so no loop is bound."""
+
+    busy: int = 0
+
+    @contextmanager
+    def place(self) -> Iterator[bool]:
+        """Whether there is a place, held until the end of the block."""
+        if self.busy >= AT_ONCE:
+            yield False
+            return
+        self.busy += 1
+        try:
+            yield True
+        finally:
+            self.busy -= 1
+
+
+_SWEEPERS: Final = _Sweepers()
 
 
 async def advance(session: AgencySession, body: ClockAdvance) -> ClockRead:
@@ -58,6 +87,8 @@ async def finish(
 ) -> ClockRead:
     """After the commit: let everything happen that fell due, and count it.
 
+    Where enough other requests are at that, answer as the move did: the job does it.
+
     Args:
         database: opens the transactions of the sweep.
         handlers: what each kind of deadline does.
@@ -65,7 +96,9 @@ async def finish(
         read: what the move answered.
         key: the request's Idempotency-Key, under which the count is stored too.
     """
-    swept = await sweep_realm(database, handlers, moved.realm_id)
+    swept = await sweep(database, handlers, moved.realm_id)
+    if swept is None:
+        return read
     failpoint(Failpoint.CLOCK_SWEPT)
     read = read.model_copy(update={"swept": swept.handled})
     if key is not None and moved.caller.client_id is not None:
@@ -74,3 +107,9 @@ async def finish(
         ) as session:
             await idempotency.amend(session, moved.caller.client_id, key, read.model_dump_json())
     return read
+
+
+async def sweep(database: Database, handlers: DeadlineHandlers, realm_id: UUID) -> Swept | None:
+    """Sweep a realm within a request; None where enough other requests are sweeping."""
+    with _SWEEPERS.place() as is_free:
+        return await sweep_realm(database, handlers, realm_id) if is_free else None

@@ -6,6 +6,7 @@ clock leaps over many of them.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.failures import failure_code, is_lost, retried
 from flatbed.tenants.kit.ids import uuid7
 from flatbed.tenants.kit.metrics import DEADLINES
+from flatbed.tenants.kit.problems import UnavailableError
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +37,10 @@ ATTEMPTS: Final = 8
 FIRST_PAUSE: Final = timedelta(minutes=1)
 TURN_SECONDS: Final = 0.05
 """Between two looks whether another sweeper of the tenant is done with its deadline."""
+SHARE: Final = 100
+"""Deadlines of one tenant that are handled before the next tenant's turn."""
+SHARE_SECONDS: Final = 1.0
+"""And for how long: a share ends by whichever comes first, but not before its first deadline."""
 _HANDLING: Final = "deadline"
 
 DeadlineHandler = Callable[[TenantSession, Deadline], Awaitable[None]]
@@ -49,6 +55,10 @@ class UnknownDeadlineError(LookupError):
 
 class OvertakenError(Exception):
     """The deadline was cancelled or moved while its handler worked; the work is rolled back."""
+
+
+class TurnTakenError(Exception):
+    """Another sweeper is at the tenant."""
 
 
 @dataclass(slots=True)
@@ -145,12 +155,44 @@ async def sweep_tenant(
 
     Sweepers of one tenant take turns, so that the order holds between processes as well. A
     handler that fails is logged by code, its deadline rests for a growing while, and the next one
-    is handled. A lost connection is nobody's failure: it ends the sweep.
+    is handled. A database that is away or silent is nobody's failure: it ends the sweep.
     """
     sweep = _Sweep(database, handlers, realm_id, tenant_id, until)
     swept = Swept()
     while (step := await sweep.step()) is not None:
         swept += step
+    return swept
+
+
+async def sweep_share(
+    database: Database,
+    handlers: DeadlineHandlers,
+    realm_id: UUID,
+    tenant_id: UUID,
+    until: datetime,
+) -> Swept:
+    """As `sweep_tenant`, but wait for nobody and leave the rest to the next look after a share.
+
+    What is left has a wake-up of its own, due behind those of the tenants that wait already.
+
+    Raises:
+        TurnTakenError: another sweeper is at the tenant; nothing was handled.
+    """
+    sweep = _Sweep(database, handlers, realm_id, tenant_id, until)
+    swept, end = Swept(), time.monotonic() + SHARE_SECONDS
+    for number in range(SHARE):
+        try:
+            step = await sweep.step(is_patient=False)
+        except TurnTakenError:
+            if not number:
+                raise
+            break
+        if step is None:
+            return swept
+        swept += step
+        if time.monotonic() >= end:
+            break
+    await sweep.leave()
     return swept
 
 
@@ -186,15 +228,20 @@ class _Sweep:
     tenant_id: UUID
     until: datetime
 
-    async def step(self) -> Swept | None:
-        """Handle the next due deadline; None when there is none."""
+    async def step(self, *, is_patient: bool = True) -> Swept | None:
+        """Handle the next due deadline; None when there is none.
+
+        Raises:
+            TurnTakenError: another sweeper is at the tenant, and this one is not patient.
+        """
         taken: list[Deadline] = []
         try:
-            await self._in_turn(taken)
+            await self._in_turn(taken, is_patient=is_patient)
         except OvertakenError:
             return Swept()
         except Exception as error:  # one deadline must not stop the others
-            if not taken or is_lost(error):
+            # A database that is away or silent is no failure of the deadline's.
+            if not taken or is_lost(error) or isinstance(error, UnavailableError):
                 raise
             await self._postpone(taken[0], error)
             is_dead = taken[0].attempts + 1 >= ATTEMPTS
@@ -205,10 +252,18 @@ class _Sweep:
         DEADLINES.labels(taken[0].kind, "handled").inc()
         return Swept(handled=1)
 
-    async def _in_turn(self, taken: list[Deadline]) -> None:
-        while True:
-            if await retried(lambda: self._handle(taken)):
-                return
+    async def leave(self) -> None:
+        """Ring anew for what may still be due.
+
+        By a row of its own: any that was read may be deleted by another sweeper that read it too.
+        """
+        async with self._transaction() as session:
+            await _wake(session, self.until)
+
+    async def _in_turn(self, taken: list[Deadline], *, is_patient: bool) -> None:
+        while not await retried(lambda: self._handle(taken)):
+            if not is_patient:
+                raise TurnTakenError
             await asyncio.sleep(TURN_SECONDS)
 
     async def _handle(self, taken: list[Deadline]) -> bool:

@@ -147,6 +147,10 @@ BY_SQLSTATE: Mapping[str, type[Problem]] = {
     "40P01": UnavailableError,
     "55P03": UnavailableError,
     "57014": UnavailableError,
+    "25006": UnavailableError,  # the primary has become a standby
+    "25P03": UnavailableError,
+    "53100": UnavailableError,
+    "53200": UnavailableError,
     IN_DOUBT: OutcomeUnknownError,
     "22003": InvalidError,
     "22007": InvalidError,

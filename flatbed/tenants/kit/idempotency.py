@@ -9,10 +9,10 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import CursorResult, delete, func, select, tuple_
 
 from flatbed.tenants.kit.clock import system_now
 from flatbed.tenants.kit.database.kernel_tables import AgencyIdempotencyKey, IdempotencyKey
@@ -26,6 +26,7 @@ from flatbed.tenants.kit.problems import (
 
 LIFETIME = timedelta(days=7)
 LONGEST = 255
+PURGED_AT_ONCE = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +117,23 @@ async def amend(
         row.body = body
 
 
-async def purge(session: TenantSession | AgencySession) -> None:
-    """Delete keys older than seven days."""
+async def purge(session: TenantSession | AgencySession) -> bool:
+    """Delete keys older than seven days, as many as fit a statement. Returns whether some are left.
+
+    Where a worker was away for days they are too many for one.
+    """
     table = _table(session)
-    await session.execute(delete(table).where(table.created_at < system_now() - LIFETIME))
+    if isinstance(session, TenantSession):
+        mine = IdempotencyKey.tenant_id == session.tenant_id
+    else:
+        mine = AgencyIdempotencyKey.realm_id == session.realm_id
+    old = select(table.client_id, table.key).where(mine, table.created_at < system_now() - LIFETIME)
+    gone = delete(table).where(
+        mine, tuple_(table.client_id, table.key).in_(old.limit(PURGED_AT_ONCE))
+    )
+    result = cast("CursorResult[Any]", await session.execute(gone))
     failpoint(Failpoint.PURGE_DELETED)
+    return result.rowcount == PURGED_AT_ONCE
 
 
 def _owner(session: TenantSession | AgencySession) -> UUID:

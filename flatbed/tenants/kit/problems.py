@@ -90,7 +90,8 @@ class InvalidError(Problem):
 class MalformedError(Problem):
     """The body is not JSON that every reader reads alike.
 
-    Not UTF-8, a member twice, NaN or an infinite number, or nested deeper than 32.
+    Not UTF-8, a member twice, NaN or an infinite number, nested deeper than 32, or of more than
+    50,000 parts.
     """
 
     status = 400
@@ -98,7 +99,7 @@ class MalformedError(Problem):
     title = "The body is not JSON"
     advice = (
         "Send one JSON document in UTF-8 with Content-Type: application/json, each member once,"
-        " nested at most 32 deep."
+        " nested at most 32 deep, with at most 50,000 commas and brackets."
     )
 
 
@@ -247,7 +248,7 @@ class UnavailableError(Problem):
 
 
 class OutcomeUnknownError(UnavailableError):
-    """The connection to the database was lost while the change was being committed.
+    """The database was lost while the change was being committed, or before its follow-up was done.
 
     A code of its own, since nothing else leaves open whether the request took effect.
     """

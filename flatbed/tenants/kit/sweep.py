@@ -6,21 +6,25 @@ read: a crash in between repeats work that is idempotent, and loses none.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import structlog
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
     DateTime,
     Interval,
     Select,
+    Uuid,
+    all_,
     delete,
     func,
     literal,
+    or_,
     select,
     true,
     union_all,
@@ -33,7 +37,13 @@ from flatbed.tenants.kit.database.columns import word
 from flatbed.tenants.kit.database.engine import Database
 from flatbed.tenants.kit.database.kernel_tables import Realm, Wakeup
 from flatbed.tenants.kit.database.session import Caller, WorkerSession
-from flatbed.tenants.kit.deadlines import DeadlineHandlers, Swept, sweep_tenant
+from flatbed.tenants.kit.deadlines import (
+    DeadlineHandlers,
+    Swept,
+    TurnTakenError,
+    sweep_share,
+    sweep_tenant,
+)
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.failures import failure_code
 from flatbed.tenants.kit.ids import uuid7
@@ -48,6 +58,19 @@ AT_ONCE: Final = 1000
 """Wake-ups of a realm and topic that one poll reads at most."""
 LONGEST_REST: Final = 60.0
 """Seconds between tries for an owner whose sealing or sweeping itself keeps failing."""
+SHORT_REST: Final = 0.25
+"""Seconds for an owner whom another worker is sweeping."""
+_FIRST_REST: Final = 1.0
+
+Sweep = Callable[[Database, DeadlineHandlers, UUID, UUID, datetime], Awaitable[Swept]]
+
+
+class Owner(NamedTuple):
+    """What one failure concerns: the agency where ``tenant_id`` is None."""
+
+    realm_id: UUID
+    tenant_id: UUID | None
+    topic: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,50 +84,69 @@ class Waiting:
     rings: Sequence[UUID]
 
     @property
-    def owner(self) -> tuple[UUID, UUID | None, str]:
+    def owner(self) -> Owner:
         """What one failure concerns."""
-        return self.realm_id, self.tenant_id, self.topic
+        return Owner(self.realm_id, self.tenant_id, self.topic)
 
 
 @dataclass(slots=True)
 class _Rest:
     """An owner that is left alone until an instant of the monotonic clock."""
 
-    seconds: float
     until: float
+    failing: float = 0.0
+    """The pause after its last failure; 0 where it did not fail."""
 
 
 @dataclass(slots=True)
 class Poller:
-    """Answers the doorbell; one in each worker, any number of workers."""
+    """Answers the doorbell; one in each worker, any number of workers.
+
+    Args:
+        database: opens the transactions.
+        handlers: what each kind of deadline does.
+        sweep: how a tenant's deadlines are swept. By shares and without waiting for another
+            sweeper, so that no tenant keeps the others from theirs.
+    """
 
     database: Database
     handlers: DeadlineHandlers
-    _resting: dict[tuple[UUID, UUID | None, str], _Rest] = field(default_factory=dict)
+    sweep: Sweep = sweep_share
+    _resting: dict[Owner, _Rest] = field(default_factory=dict)
 
     async def poll(self, realm_id: UUID | None = None) -> tuple[int, Swept]:
         """Handle what is due now, of one realm if given.
 
         Returns how many owners were handled, and the deadlines among it.
         """
-        answered, swept = 0, Swept()
+        answered, swept = await self.round(realm_id)
+        return len(answered), swept
+
+    async def round(self, realm_id: UUID | None = None) -> tuple[Sequence[Owner], Swept]:
+        """As `poll`, but tells which owners were handled."""
+        answered: list[Owner] = []
+        swept = Swept()
         for waiting in await self._due(realm_id):
-            rest = self._resting.get(waiting.owner)
-            if rest is not None and time.monotonic() < rest.until:
-                continue
             try:
                 swept += await self._answer(waiting)
+            except TurnTakenError:
+                self._rest(waiting.owner, SHORT_REST)
             except Exception as error:  # noqa: BLE001 - one owner must not stop the others
                 self._failed(waiting, error)
             else:
                 self._resting.pop(waiting.owner, None)
                 WAKEUPS.labels(waiting.topic, "answered").inc()
-                answered += 1
+                answered.append(waiting.owner)
         return answered, swept
 
     async def _due(self, realm_id: UUID | None) -> list[Waiting]:
+        now = time.monotonic()
+        # Whom another worker served meanwhile is not heard of here again.
+        known = {o: one for o, one in self._resting.items() if now < one.until + LONGEST_REST}
+        self._resting = known
+        resting = [owner for owner, rest in known.items() if now < rest.until]
         async with self.database.worker(caller=_caller()) as session:
-            return await _read(session, realm_id)
+            return await _read(session, realm_id, resting)
 
     async def _answer(self, waiting: Waiting) -> Swept:
         swept = Swept()
@@ -114,7 +156,7 @@ class Poller:
         elif waiting.topic == SEAL:
             SEALED.inc(await seal_tenant(self.database, waiting.realm_id, waiting.tenant_id))
         else:
-            swept = await sweep_tenant(
+            swept = await self.sweep(
                 self.database, self.handlers, waiting.realm_id, waiting.tenant_id, waiting.now
             )
         failpoint(Failpoint.POLLER_ANSWERED)
@@ -124,10 +166,16 @@ class Poller:
         failpoint(Failpoint.POLLER_CLEARED)
         return swept
 
+    def _rest(self, owner: Owner, seconds: float, failing: float | None = None) -> None:
+        if failing is None:
+            failing = self._resting[owner].failing if owner in self._resting else 0.0
+        self._resting[owner] = _Rest(time.monotonic() + seconds, failing)
+
     def _failed(self, waiting: Waiting, error: Exception) -> None:
         rest = self._resting.get(waiting.owner)
-        seconds = 1.0 if rest is None else min(rest.seconds * 2, LONGEST_REST)
-        self._resting[waiting.owner] = _Rest(seconds, time.monotonic() + seconds)
+        seconds = min(rest.failing * 2, LONGEST_REST) if rest else 0.0
+        seconds = max(seconds, _FIRST_REST)
+        self._rest(waiting.owner, seconds, failing=seconds)
         WAKEUPS.labels(waiting.topic, "failed").inc()
         log.error(
             "wakeup_failed",
@@ -142,25 +190,36 @@ class Poller:
 async def sweep_realm(database: Database, handlers: DeadlineHandlers, realm_id: UUID) -> Swept:
     """Handle everything of a realm that is due by its clock, until nothing is due any more.
 
-    Also seals what that left behind. Waits for another worker that is at it. What fails is left
-    to the worker, which tries again.
+    Also seals what that left behind: every owner that waits once after the last deadline, and not
+    what others write meanwhile, or it might never end. Waits for another worker that is at a
+    tenant. What fails is left to the worker, which tries again.
     """
-    poller, total = Poller(database, handlers), Swept()
+    poller, total = Poller(database, handlers, sweep_tenant), Swept()
+    sealed: set[Owner] = set()
     while True:
-        answered, swept = await poller.poll(realm_id)
+        answered, swept = await poller.round(realm_id)
         total += swept
-        if not answered:
+        if any(owner.topic == DEADLINE for owner in answered):
+            sealed.clear()
+        elif sealed.issuperset(answered):
             return total
+        else:
+            sealed.update(answered)
 
 
-async def _read(session: WorkerSession, realm_id: UUID | None) -> list[Waiting]:
+async def _read(
+    session: WorkerSession, realm_id: UUID | None, resting: Collection[Owner] = ()
+) -> list[Waiting]:
     """The due wake-ups by owner, deadlines first: handling them leaves more to seal.
+
+    Those of ``resting`` owners are left out here, not afterwards: they stay as long as the owner
+    fails, and would in the end be all that the limit lets through.
 
     At most ``AT_ONCE`` a realm and topic, the oldest: the next poll reads on. The limit also keeps
     the plan on the index, however many wait for a later day.
     """
     now = system_now()
-    found = _rings(now)
+    found = _rings(now, resting)
     columns = Realm.id, found.c.tenant_id, found.c.topic, Realm.clock_offset_us
     statement = (
         select(*columns, func.array_agg(found.c.id))
@@ -176,22 +235,35 @@ async def _read(session: WorkerSession, realm_id: UUID | None) -> list[Waiting]:
     ]
 
 
-def _rings(now: datetime) -> LateralFromClause:
+def _rings(now: datetime, resting: Collection[Owner]) -> LateralFromClause:
     """For each realm the wake-ups that are due by its clock, the oldest of each topic."""
     ahead = Realm.clock_offset_us * literal(timedelta(microseconds=1), Interval())
     realms_now = literal(now, DateTime(timezone=True)) + ahead
-    due = _oldest(DEADLINE, Wakeup.due_at <= realms_now)
-    return union_all(due, _oldest(SEAL, true())).lateral("found")
+    due = _oldest(DEADLINE, Wakeup.due_at <= realms_now, resting)
+    return union_all(due, _oldest(SEAL, true(), resting)).lateral("found")
 
 
-def _oldest(topic: str, due: ColumnElement[bool]) -> Select[UUID, UUID | None, str, datetime]:
-    return (
+def _oldest(
+    topic: str, due: ColumnElement[bool], resting: Collection[Owner]
+) -> Select[UUID, UUID | None, str, datetime]:
+    mine = [owner for owner in resting if owner.topic == topic]
+    tenants = [owner.tenant_id for owner in mine if owner.tenant_id is not None]
+    agencies = [owner.realm_id for owner in mine if owner.tenant_id is None]
+    statement = (
         select(Wakeup.id, Wakeup.tenant_id, Wakeup.topic, Wakeup.due_at)
         .where(Wakeup.realm_id == Realm.id, Wakeup.topic == word(topic), due)
         .order_by(Wakeup.due_at)
         .limit(literal(AT_ONCE, literal_execute=True))
         .correlate(Realm)
     )
+    # As arrays: one statement, however many rest.
+    if tenants:
+        others = Wakeup.tenant_id != all_(literal(tenants, ARRAY(Uuid())))
+        statement = statement.where(or_(Wakeup.tenant_id.is_(None), others))
+    if agencies:
+        others = Wakeup.realm_id != all_(literal(agencies, ARRAY(Uuid())))
+        statement = statement.where(or_(Wakeup.tenant_id.is_not(None), others))
+    return statement
 
 
 def _caller() -> Caller:

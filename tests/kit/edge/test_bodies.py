@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 
 import httpx
@@ -13,6 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 from flatbed.tenants.kit.edge.bodies import (
     LARGEST_HEADERS,
     LONGEST_TARGET,
+    MOST_PARTS,
     BodyLayer,
     check_json,
 )
@@ -54,6 +56,7 @@ class TestCheckJson:
             b"[" * 100_000 + b"]" * 100_000,
             b"9" * 5_000,
             b"{} {}",
+            b"[" + b"0," * MOST_PARTS + b"0]",
         ],
     )
     def test_what_readers_would_read_differently_is_refused(self, body: bytes) -> None:
@@ -72,6 +75,17 @@ class TestCheckJson:
     )
     def test_plain_json_passes(self, body: bytes) -> None:
         check_json(body)
+
+    def test_the_costliest_document_that_passes_costs_little_of_the_loop(self) -> None:
+        body = b"[" + b"{}," * (MOST_PARTS // 2 - 2) + b"0]"
+        started = time.process_time()
+        check_json(body)
+        passing = time.process_time() - started
+        started = time.process_time()
+        with pytest.raises(MalformedError):
+            check_json(b"[" + b"{}," * 333_000 + b"0]")
+        refused = time.process_time() - started
+        assert refused < passing < 0.25
 
 
 class TestBodyLayer:
@@ -99,6 +113,7 @@ class TestBodyLayer:
             for content in (b"x" * 1_001, chunks()):
                 answer = await http.post("/", content=content)
                 assert (answer.status_code, answer.json()["code"]) == (413, "body-too-large")
+                assert answer.headers["connection"] == "close"
             assert (await http.post("/", content=b"x" * 1_000)).text == "1000"
             sent = {"content-length": "9" * 5_000}
             assert (await http.post("/", content=b"x", headers=sent)).status_code == 413
@@ -112,6 +127,7 @@ class TestBodyLayer:
         async with client(seconds=0.05) as http:
             answer = await http.post("/", content=forever(), headers=JSON)
         assert (answer.status_code, answer.json()["code"]) == (408, "body-timeout")
+        assert answer.headers["connection"] == "close"
 
     async def test_a_client_that_went_away_costs_nothing(self) -> None:
         async def gone() -> Message:

@@ -93,6 +93,8 @@ class TestAfterCommit:
                 await fail(session, "40001")
 
         script.after = after
-        unavailable(await play(client))
+        answer = await play(client)
+        # Not `unavailable`: the request has taken effect.
+        assert (answer.status_code, answer.json()["code"]) == (503, "outcome-unknown")
         assert (script.total, calls) == (1, 1)
         assert await effects(world) == 1

@@ -247,10 +247,18 @@ async def _transaction(
         await asyncio.shield(session.invalidate())
         raise UnavailableError from error
     except BaseException:
-        await asyncio.shield(session.rollback())
+        await asyncio.shield(_roll_back(session))
         raise
     finally:
         await asyncio.shield(session.close())
+
+
+async def _roll_back(session: PlaneSession) -> None:
+    """Roll back; where that is not answered, the connection goes, and what was raised is told."""
+    try:
+        await session.rollback()
+    except (TimeoutError, asyncpg.InternalClientError, DBAPIError):
+        await session.invalidate()
 
 
 async def _commit(session: PlaneSession, *, lasting: bool) -> None:

@@ -26,12 +26,16 @@ from flatbed.tenants.kit.problems import (
 LARGEST: Final = 1_000_000
 """Bytes."""
 DEEPEST: Final = 32
+MOST_PARTS: Final = 50_000
+"""Commas and brackets of a document: reading a megabyte of them would keep everybody waiting."""
 SECONDS: Final = 10.0
 LONGEST_TARGET: Final = 32_768
 """Bytes of path and query: the server's parser sets no limit, and decoding a megabyte of them
 keeps everybody waiting."""
 LARGEST_HEADERS: Final = 65_536
 """Bytes of all names and values."""
+CLOSE: Final = {"Connection": "close"}
+"""With what is refused unread: the server would take the rest in, and throw it away."""
 
 
 class BodyLayer:
@@ -62,7 +66,7 @@ class BodyLayer:
         except ClientDisconnect:
             return
         except TimeoutError:
-            await render(BodyTimeoutError(), Request(scope))(scope, receive, send)
+            await render(BodyTimeoutError(headers=CLOSE), Request(scope))(scope, receive, send)
             return
         except Problem as problem:
             await render(problem, Request(scope))(scope, receive, send)
@@ -77,7 +81,7 @@ class BodyLayer:
     async def _read(self, scope: Scope, receive: Receive) -> bytes:
         announced = Headers(scope=scope).get("content-length", "0")
         if announced.isdecimal() and int(announced[:20]) > self._largest:
-            raise BodyTooLargeError
+            raise BodyTooLargeError(headers=CLOSE)
         body = bytearray()
         while True:
             message = await receive()
@@ -85,7 +89,7 @@ class BodyLayer:
                 raise ClientDisconnect
             body += message.get("body", b"")
             if len(body) > self._largest:
-                raise BodyTooLargeError
+                raise BodyTooLargeError(headers=CLOSE)
             if not message.get("more_body", False):
                 return bytes(body)
 
@@ -98,18 +102,20 @@ def check_head(scope: Scope) -> None:
         HeadersTooLargeError: all headers together.
     """
     if len(scope.get("raw_path") or b"") + len(scope.get("query_string", b"")) > LONGEST_TARGET:
-        raise TargetTooLongError
+        raise TargetTooLongError(headers=CLOSE)
     if sum(len(name) + len(value) for name, value in scope["headers"]) > LARGEST_HEADERS:
-        raise HeadersTooLargeError
+        raise HeadersTooLargeError(headers=CLOSE)
 
 
 def check_json(body: bytes) -> None:
     """Refuse what is not one JSON document that every reader reads alike.
 
     Raises:
-        MalformedError: no JSON, not UTF-8, a member twice, a number that is none, or nested
-            deeper than 32.
+        MalformedError: no JSON, not UTF-8, a member twice, a number that is none, nested deeper
+            than 32, or of more than 50,000 parts.
     """
+    if sum(body.count(sign) for sign in (b",", b"[", b"{")) > MOST_PARTS:
+        raise MalformedError
     try:
         value = json.loads(
             body.decode(), object_pairs_hook=_once, parse_constant=_refused, parse_float=_finite

@@ -13,7 +13,6 @@ from typing import Final
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Histogram
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,6 +26,7 @@ NO_ROUTE: Final = "none"
 METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 OTHER: Final = "other"
 """Methods are the client's words: what is none of these must not become a label."""
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 UNANSWERED: Final = "none"
 """The client went away before there was an answer."""
 
@@ -119,7 +119,7 @@ class MetricsPage:
         if not may_read(request, self._token()):
             answer = render(NotFoundError(), request)
         elif request.method != "GET":
-            answer = render(MethodNotAllowedError(), request)
+            answer = render(MethodNotAllowedError(headers={"Allow": "GET"}), request)
         else:
             answer = Response(page(*self._collectors()), media_type=CONTENT_TYPE_LATEST)
         await answer(scope, receive, send)
@@ -133,7 +133,7 @@ def may_read(request: Request, token: str | None) -> bool:
         scheme, _, value = sent[0].partition(" ") if len(sent) == 1 else ("", "", "")
         right = hmac.compare_digest(value.encode(), token.encode())
         return right and scheme.lower() == "bearer"
-    return _is_loopback(request) and not _was_forwarded(headers)
+    return _is_loopback(request) and not _was_forwarded(request)
 
 
 def _is_loopback(request: Request) -> bool:
@@ -145,9 +145,12 @@ def _is_loopback(request: Request) -> bool:
         return False
 
 
-def _was_forwarded(headers: Headers) -> bool:
-    """Whether a proxy on this machine hands on somebody else's request."""
-    return any(
+def _was_forwarded(request: Request) -> bool:
+    """Whether a proxy on this machine hands on somebody else's request.
+
+    One that says nothing of it mostly keeps the name that the client asked for.
+    """
+    return request.url.hostname not in LOOPBACK or any(
         name in {"forwarded", "via", "x-real-ip"} or name.startswith("x-forwarded-")
-        for name in headers
+        for name in request.headers
     )

@@ -1,6 +1,8 @@
 """A request id, one log line a request, and no exception that leaves unanswered."""
 
+import asyncio
 import time
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -11,7 +13,7 @@ from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.http import render
 from flatbed.tenants.kit.ids import encode, uuid7
 from flatbed.tenants.kit.logging import trail
-from flatbed.tenants.kit.problems import InternalError
+from flatbed.tenants.kit.problems import InternalError, OutcomeUnknownError
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +52,12 @@ class RequestLayer:
         try:
             await self.app(scope, receive, numbered)
             failpoint(Failpoint.RESPONSE_ENDED)
+        except asyncio.CancelledError:
+            # The server stops and will not wait any longer; a COMMIT may be under way.
+            if status is None:
+                with suppress(Exception):
+                    await render(OutcomeUnknownError(), Request(scope))(scope, receive, numbered)
+            raise
         except Exception as error:  # noqa: BLE001 - the last place where it can be answered
             log.error("unhandled", **trail(error))  # noqa: TRY400 - its text may hold values
             if status is None:
