@@ -17,7 +17,7 @@ from flatbed.tenants.kit.database.session import TenantSession
 from flatbed.tenants.kit.deadlines import DeadlineHandler, Swept, schedule
 from flatbed.tenants.kit.ids import uuid7
 from flatbed.tenants.kit.sealing import seal_tenant
-from flatbed.tenants.kit.sweep import Poller, sweep_realm
+from flatbed.tenants.kit.sweep import SHORT_REST, Poller, sweep_realm
 from tests.support.deadlines import DAY, Journal, fail, set_deadline, wakeups
 from tests.support.world import World
 
@@ -127,7 +127,7 @@ class TestPoller:
         monkeypatch.setattr("flatbed.tenants.kit.sweep.seal_tenant", crash)
         journal = Journal()
         poller = Poller(world.database, {"note": journal})
-        for done in range(2):
+        for done in range(3):
             await set_deadline(world, system_now())
             assert (await poller.poll(world.realm_id))[1] == Swept(handled=1)
             assert len(journal.lines) == done + 1
@@ -141,9 +141,7 @@ class TestPoller:
         busy = [await set_deadline(world, start - DAY) for _ in range(10)]
         modest = await set_deadline(world, start - DAY / 2, tenant_id=world.tenants[1])
         poller = Poller(world.database, {"note": journal})
-        swept = []
-        for _ in range(5):
-            swept.append((await poller.poll(world.realm_id))[1].handled)
+        swept = [(await poller.poll(world.realm_id))[1].handled for _ in range(5)]
         # At first the busy one's rows are all that is read.
         assert swept == [3, 4, 3, 1, 0]
         assert modest in [subject_id for subject_id, _ in journal.lines[:7]]
@@ -179,17 +177,23 @@ class TestPoller:
         third = await set_deadline(world, system_now(), tenant_id=world.tenants[1])
         poller = Poller(world.database, {"note": journal})
         with capture_logs() as logs:
-            assert await asyncio.wait_for(poller.poll(world.realm_id), 5) == (1, Swept(handled=1))
-            assert [subject_id for subject_id, _ in journal.lines] == [third]
-            monkeypatch.setattr(poller, "sweep", _never)
-            answered, _ = await poller.round(world.realm_id)
-            assert (world.realm_id, world.tenants[0], "deadline") not in answered
+            with monkeypatch.context() as patch:
+                patch.setattr("flatbed.tenants.kit.sweep.SHORT_REST", 60.0)
+                polling = asyncio.wait_for(poller.poll(world.realm_id), 5)
+                assert await polling == (1, Swept(handled=1))
+                assert [subject_id for subject_id, _ in journal.lines] == [third]
+                patch.setattr(poller, "sweep", _never)
+                await poller.poll(world.realm_id)
+            assert await wakeups(world) >= 2
+            poller = Poller(world.database, {"note": journal})
+            assert await poller.poll(world.realm_id) == (0, Swept())
         assert logs == []
         go_on.set()
-        assert (await other)[1] == Swept(handled=2)
-        monkeypatch.undo()
-        await asyncio.sleep(0.3)
-        assert await poller.poll(world.realm_id) != (0, Swept())
+        assert (await other)[1] == Swept(handled=1)
+        await asyncio.sleep(SHORT_REST + 0.05)
+        assert (await poller.poll(world.realm_id))[1] == Swept(handled=1)
+        while (await poller.poll(world.realm_id))[0]:
+            pass
         assert sorted(one for one, _ in journal.lines) == sorted([first, second, third])
         assert await wakeups(world) == 0
 
@@ -274,13 +278,36 @@ class TestSweepRealm:
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("flatbed.tenants.kit.deadlines.SHARE", 2)
-        monkeypatch.setattr("flatbed.tenants.kit.sweep.AT_ONCE", 2)
-        journal, start = Journal(), system_now()
-        for number in range(10):
-            tenant_id = world.tenants[number // 5]
-            await set_deadline(world, start - DAY, tenant_id=tenant_id)
+        monkeypatch.setattr("flatbed.tenants.kit.sweep.AT_ONCE", 1)
+        journal = Journal()
+        for _ in range(4):
+            async with world.tenant() as session:
+                mutation(session, "thing.made", "off", uuid7())
+        for _ in range(3):
+            await set_deadline(world, system_now(), tenant_id=world.tenants[1])
         swept = await sweep_realm(world.database, {"note": journal}, world.realm_id)
-        assert swept == Swept(handled=10)
-        for tenant_id in world.tenants:
+        assert swept == Swept(handled=3)
+        for tenant_id, count in zip(world.tenants, (4, 3), strict=True):
             async with world.reading(tenant_id) as session:
-                assert await session.scalar(select(func.count()).select_from(AuditEntry)) == 5
+                assert await session.scalar(select(func.count()).select_from(AuditEntry)) == count
+
+    async def test_it_waits_for_another_sweeper(self, world: World) -> None:
+        journal, begun, go_on = Journal(), asyncio.Event(), asyncio.Event()
+
+        async def slow(session: TenantSession, deadline: Deadline) -> None:
+            begun.set()
+            await go_on.wait()
+            await journal(session, deadline)
+
+        await set_deadline(world, system_now())
+        other = asyncio.create_task(Poller(world.database, {"note": slow}).poll(world.realm_id))
+        await begun.wait()
+        sweeping = asyncio.create_task(
+            sweep_realm(world.database, {"note": journal}, world.realm_id)
+        )
+        await asyncio.sleep(0.4)
+        assert not sweeping.done()
+        go_on.set()
+        assert await sweeping == Swept()
+        assert (await other)[1] == Swept(handled=1)
+        assert len(journal.lines) == 1

@@ -122,11 +122,13 @@ class Poller:
         answered, swept = await self.round(realm_id)
         return len(answered), swept
 
-    async def round(self, realm_id: UUID | None = None) -> tuple[Sequence[Owner], Swept]:
-        """As `poll`, but tells which owners were handled."""
+    async def round(
+        self, realm_id: UUID | None = None, done: Collection[Owner] = ()
+    ) -> tuple[Sequence[Owner], Swept]:
+        """As `poll`, but without those that are done, and telling which owners were handled."""
         answered: list[Owner] = []
         swept = Swept()
-        for waiting in await self._due(realm_id):
+        for waiting in await self._due(realm_id, done):
             try:
                 swept += await self._answer(waiting)
             except TurnTakenError:
@@ -139,14 +141,14 @@ class Poller:
                 answered.append(waiting.owner)
         return answered, swept
 
-    async def _due(self, realm_id: UUID | None) -> list[Waiting]:
+    async def _due(self, realm_id: UUID | None, done: Collection[Owner]) -> list[Waiting]:
         now = time.monotonic()
         # Whom another worker served meanwhile is not heard of here again.
         known = {o: one for o, one in self._resting.items() if now < one.until + LONGEST_REST}
         self._resting = known
         resting = [owner for owner, rest in known.items() if now < rest.until]
         async with self.database.worker(caller=_caller()) as session:
-            return await _read(session, realm_id, resting)
+            return await _read(session, realm_id, [*resting, *done])
 
     async def _answer(self, waiting: Waiting) -> Swept:
         swept = Swept()
@@ -197,11 +199,11 @@ async def sweep_realm(database: Database, handlers: DeadlineHandlers, realm_id: 
     poller, total = Poller(database, handlers, sweep_tenant), Swept()
     sealed: set[Owner] = set()
     while True:
-        answered, swept = await poller.round(realm_id)
+        answered, swept = await poller.round(realm_id, sealed)
         total += swept
         if any(owner.topic == DEADLINE for owner in answered):
             sealed.clear()
-        elif sealed.issuperset(answered):
+        elif not answered:
             return total
         else:
             sealed.update(answered)
