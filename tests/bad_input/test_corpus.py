@@ -152,7 +152,7 @@ def _passes(room: Room, app: ASGIApp) -> Callable[[int], Awaitable[None]]:
 class TestLong:
     """The whole product, an operation a test: pytest -k picks up where a run was broken off.
 
-    A request takes about 12 ms, so an operation half a minute to five, all of them two hours.
+    An operation takes minutes, all of them hours: one test for each, so that they can be shared.
     """
 
     @pytest.mark.timeout(1_800)
