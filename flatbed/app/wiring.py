@@ -63,7 +63,12 @@ class Program:
     qualified_entries: Expected = qualified_entries
 
     async def start(self) -> None:
-        """Refuse an unsafe database role or one without limits; make the first signing key.
+        """As `guard`; and make the first signing key."""
+        await self.guard()
+        await ensure_signing_key(self.database, self.keyring)
+
+    async def guard(self) -> None:
+        """Refuse an unsafe database role, or one without limits.
 
         Raises:
             UnsafeRoleError: row-level security would not bind this role, or
@@ -75,7 +80,6 @@ class Program:
             await refuse_without_limits(connection)
         finally:
             await connection.close()
-        await ensure_signing_key(self.database, self.keyring)
 
     async def close(self) -> None:
         """Close every connection."""

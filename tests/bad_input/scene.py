@@ -148,7 +148,7 @@ async def set_up(world: World) -> Scene:
     }
     for role in (Role.LEAD, Role.COMPLIANCE, Role.FINANCE):
         people[role] = (await world.staff(role.value)).client
-    return Scene(world, estate, await site(world, isv=estate.isv, quantity=1_000), people)
+    return Scene(world, estate, await site(world, isv=estate.isv, quantity=100_000), people)
 
 
 def _fresh(body: Any) -> Any:

@@ -112,7 +112,18 @@ class TestDatabaseStatus:
 class TestServe:
     """The program refuses to start as owner, superuser or with BYPASSRLS, and says why."""
 
-    @pytest.mark.parametrize("command", [("serve", "--port", "1"), ("worker",)])
+    @pytest.mark.parametrize(
+        "command",
+        [
+            ("serve", "--port", "1"),
+            ("worker",),
+            ("jobs", "dead"),
+            ("jobs", "revive"),
+            ("verify", "ledger"),
+            ("verify", "audit"),
+        ],
+        ids=" ".join,
+    )
     def test_an_unsafe_role_is_named(
         self, shell: Shell, database: TestDatabase, command: tuple[str, ...]
     ) -> None:

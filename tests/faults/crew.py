@@ -267,8 +267,11 @@ class Crew:
         """Get new tokens for everybody, when the signing key was made anew or they grow old."""
         site_, world = self.stage.site, self.stage.site.world
         staff = (site_.hunter_staff, site_.lead_staff)
-        for client in (world.admin, site_.isv.client, *(one.client for one in staff)):
-            await client.sign_in()
+        clients = (world.admin, site_.isv.client, *(one.client for one in staff))
+        tokens = {one.client_id: (await one.sign_in()).token for one in clients}
+        for act in self.done:
+            # Whoever names an ISV acts through a copy, which kept the old token.
+            act.client.token = tokens.get(act.client.client_id, act.client.token)
 
     def _logs(self) -> str:
         return " | ".join(f"{one.role}: {one.logged[-1500:]}" for one in self._children())

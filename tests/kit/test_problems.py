@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.orm.exc import StaleDataError
+from starlette.exceptions import HTTPException
 from structlog.typing import EventDict
 
 from flatbed.tenants.kit import http
@@ -39,6 +40,37 @@ def errors() -> Iterator[SQLAlchemyError]:
 def lines() -> Iterator[list[EventDict]]:
     with structlog.testing.capture_logs() as found:
         yield found
+
+
+class TestFramework:
+    @pytest.mark.parametrize(
+        ("status", "code"),
+        [
+            (400, "malformed-body"),
+            (401, "not-found"),
+            (404, "not-found"),
+            (405, "method-not-allowed"),
+            (418, "not-found"),
+            (500, "internal-error"),
+            (503, "internal-error"),
+        ],
+    )
+    async def test_what_the_framework_refuses_is_the_clients_and_never_its_text(
+        self, status: int, code: str
+    ) -> None:
+        app = FastAPI()
+        http.install(app)
+
+        @app.get("/")
+        async def refuse() -> None:
+            raise HTTPException(status, CANARY)
+
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://t.example") as client:
+            answer = await client.get("/")
+        assert answer.json()["code"] == code
+        assert answer.status_code == answer.json()["status"]
+        assert CANARY not in answer.text
 
 
 class TestDatabaseErrors:

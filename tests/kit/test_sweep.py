@@ -58,7 +58,7 @@ class TestPoller:
         async with world.tenant() as session:
             mutation(session, "thing.made", "off", uuid7())
 
-        async def crash(*_: object) -> None:
+        async def crash(*_: object, **__: object) -> None:
             raise ConnectionError
 
         with monkeypatch.context() as patch:
@@ -76,7 +76,7 @@ class TestPoller:
                 mutation(session, "thing.made", "off", uuid7())
         calls: list[UUID] = []
 
-        async def half(_: object, __: UUID, tenant_id: UUID) -> int:
+        async def half(_: object, __: UUID, tenant_id: UUID, **___: object) -> int:
             calls.append(tenant_id)
             if tenant_id == world.tenants[0]:
                 raise ConnectionError
@@ -101,7 +101,7 @@ class TestPoller:
             mutation(session, "thing.made", "off", uuid7())
         healthy: list[UUID] = []
 
-        async def seal(_: object, __: UUID, tenant_id: UUID | None = None) -> int:
+        async def seal(_: object, __: UUID, tenant_id: UUID | None = None, **___: object) -> int:
             if tenant_id != world.tenants[1]:
                 raise ConnectionError
             healthy.append(tenant_id)
@@ -121,7 +121,7 @@ class TestPoller:
     async def test_a_tenant_that_rests_in_one_topic_is_served_in_the_other(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        async def crash(*_: object) -> int:
+        async def crash(*_: object, **__: object) -> int:
             raise ConnectionError
 
         monkeypatch.setattr("flatbed.tenants.kit.sweep.seal_tenant", crash)
@@ -131,6 +131,27 @@ class TestPoller:
             await set_deadline(world, system_now())
             assert (await poller.poll(world.realm_id))[1] == Swept(handled=1)
             assert len(journal.lines) == done + 1
+
+    async def test_a_tenant_with_much_to_seal_has_its_share_and_the_next_one_comes(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("flatbed.tenants.kit.sealing.BATCH", 2)
+        for tenant_id, written in zip(world.tenants, (7, 1), strict=True):
+            async with world.tenant(tenant_id) as session:
+                for _ in range(written):
+                    mutation(session, "thing.made", "off", uuid7())
+        poller, sealed = Poller(world.database, {}, share=2), []
+        for _ in range(4):
+            await poller.poll(world.realm_id)
+            counts = []
+            for tenant_id in world.tenants:
+                async with world.reading(tenant_id) as session:
+                    rows = await session.scalar(select(func.count()).select_from(AuditEntry))
+                    counts.append(rows)
+            sealed.append(tuple(counts))
+        # The rest of the first tenant's rows was rung for anew, until nothing was left.
+        assert sealed[:2] == [(4, 1), (7, 1)]
+        assert await wakeups(world) == 0
 
     async def test_a_tenant_with_much_to_do_has_its_share_and_the_next_one_comes(
         self, world: World, monkeypatch: pytest.MonkeyPatch
@@ -256,10 +277,12 @@ class TestSweepRealm:
     ) -> None:
         seals = 0
 
-        async def written(database: Database, realm_id: UUID, tenant_id: UUID) -> int:
+        async def written(
+            database: Database, realm_id: UUID, tenant_id: UUID, *, share: int | None
+        ) -> int:
             nonlocal seals
             seals += 1
-            moved = await seal_tenant(database, realm_id, tenant_id)
+            moved = await seal_tenant(database, realm_id, tenant_id, share=share)
             async with world.tenant(tenant_id) as session:
                 mutation(session, "thing.made", "off", uuid7())
             return moved

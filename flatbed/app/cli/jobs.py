@@ -56,6 +56,7 @@ def _run(work: Callable[[Program], Awaitable[T]]) -> T:
     async def opened(settings: KernelSettings) -> T:
         program = build(settings)
         try:
+            await program.guard()
             return await work(program)
         finally:
             await program.close()

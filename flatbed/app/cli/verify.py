@@ -48,6 +48,7 @@ def _run(check: Check, organization: str | None, *, as_json: bool) -> None:
     async def work(settings: KernelSettings) -> tuple[int, Findings]:
         program = build(settings)
         try:
+            await program.guard()
             async with program.database.patient() as database:
                 return await check(replace(program, database=database), only)
         finally:

@@ -55,7 +55,7 @@ def record(
         )
     )
     failpoint(Failpoint.AUDIT_WRITTEN)
-    _ring(session)
+    ring(session)
 
 
 def publish(
@@ -78,7 +78,7 @@ def publish(
         )
     )
     failpoint(Failpoint.EVENT_WRITTEN)
-    _ring(session)
+    ring(session)
 
 
 def mutation(
@@ -99,7 +99,7 @@ def _owner(session: PlaneSession) -> dict[str, UUID]:
     return {"realm_id": session.realm_id}
 
 
-def _ring(session: TenantSession | AgencySession) -> None:
+def ring(session: TenantSession | AgencySession) -> None:
     """Tell the poller once per transaction that this owner waits to be sealed."""
     rung: set[UUID] = session.sync_session.info.setdefault("rung", set())
     owner = session.tenant_id if isinstance(session, TenantSession) else session.realm_id

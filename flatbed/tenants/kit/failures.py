@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 import stamina
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.exc import DBAPIError
 from stamina.instrumentation import set_on_retry_hooks
 
@@ -22,6 +23,8 @@ CONFLICTS: Final = frozenset({"40001", "40P01"})
 """The database asks for the whole transaction again."""
 IN_DOUBT: Final = "08007"
 """The connection was lost under COMMIT: it is not known whether the transaction took effect."""
+READ_ONLY: Final = "25006"
+"""The transaction, or the server, takes no writes."""
 _AWAY: Final = frozenset({"53300", "57P01", "57P02", "57P03"})
 """Too many connections, shut down, crashed, starting up."""
 
@@ -36,7 +39,13 @@ def failure_code(error: BaseException) -> str:
 
 def is_transient(error: Exception) -> bool:
     """Whether doing the whole transaction again at once is worth it."""
-    return sqlstate_of(error) in TRANSIENT
+    return sqlstate_of(error) in TRANSIENT or is_outdated(error)
+
+
+def is_outdated(error: BaseException) -> bool:
+    """Whether a migration changed what a statement was prepared on; prepared anew, it works."""
+    outdated = AsyncAdapt_asyncpg_dbapi.InvalidCachedStatementError
+    return isinstance(error, DBAPIError) and isinstance(error.orig, outdated)
 
 
 async def retried(work: Callable[[], Awaitable[T]]) -> T:
@@ -66,5 +75,5 @@ def is_lost(error: BaseException) -> bool:
     state = sqlstate_of(error) or ""
     if state.startswith("08") or state in _AWAY:
         return True
-    # The driver's own errors have no SQLSTATE: it found the connection closed.
-    return not state and error.connection_invalidated
+    # Found closed by the driver, or thrown away as one that leads to a standby (`engine`).
+    return error.connection_invalidated

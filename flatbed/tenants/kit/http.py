@@ -17,7 +17,14 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from flatbed.tenants.kit.canonical import canonical
-from flatbed.tenants.kit.failures import CONFLICTS, IN_DOUBT, is_lost, sqlstate_of
+from flatbed.tenants.kit.failures import (
+    CONFLICTS,
+    IN_DOUBT,
+    READ_ONLY,
+    is_lost,
+    is_outdated,
+    sqlstate_of,
+)
 from flatbed.tenants.kit.logging import trail
 from flatbed.tenants.kit.problems import (
     ConflictError,
@@ -147,7 +154,7 @@ BY_SQLSTATE: Mapping[str, type[Problem]] = {
     "40P01": UnavailableError,
     "55P03": UnavailableError,
     "57014": UnavailableError,
-    "25006": UnavailableError,  # the primary has become a standby
+    READ_ONLY: UnavailableError,  # the primary has become a standby
     "25P03": UnavailableError,
     "53100": UnavailableError,
     "53200": UnavailableError,
@@ -201,15 +208,32 @@ def from_database(error: SQLAlchemyError) -> Problem:
     if isinstance(error, PoolTimeoutError):
         return UnavailableError()
     known = BY_SQLSTATE.get(sqlstate_of(error) or "")
-    if known is None and is_lost(error):
+    if known is None and (is_lost(error) or is_outdated(error)):
         known = UnavailableError
     return (known or InternalError)()
+
+
+OF_FRAMEWORK: Mapping[int, type[Problem]] = {
+    problem.status: problem for problem in (MalformedError, MethodNotAllowedError)
+}
+
+
+def from_framework(status: int) -> type[Problem]:
+    """What the framework refuses by itself, as we say it.
+
+    It has no other refusals on our routes than these and the missing path; whatever a library
+    adds one day is the client's as well, and of ours 404 says least.
+    """
+    if status >= InternalError.status:
+        return InternalError
+    return OF_FRAMEWORK.get(status, NotFoundError)
 
 
 class Again(StrEnum):
     """Why the whole request may be worth another run; the handler notes it, `edge/retries` acts."""
 
     CONFLICT = "conflict"
+    """Also where a migration has changed what a statement was prepared on."""
     LOST = "lost"
 
 
@@ -218,7 +242,7 @@ AGAIN = "again"
 
 
 def _again(error: SQLAlchemyError) -> Again | None:
-    if sqlstate_of(error) in CONFLICTS:
+    if sqlstate_of(error) in CONFLICTS or is_outdated(error):
         return Again.CONFLICT
     return Again.LOST if is_lost(error) else None
 
@@ -236,16 +260,10 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
-        known: Mapping[int, type[Problem]] = {
-            400: MalformedError,
-            404: NotFoundError,
-            405: MethodNotAllowedError,
-        }
         headers = dict(error.headers or {})
         if error.status_code == MethodNotAllowedError.status:
             headers["Allow"] = ", ".join(_methods(request))
-        problem = known.get(error.status_code, InternalError)(headers=headers)
-        return render(problem, request)
+        return render(from_framework(error.status_code)(headers=headers), request)
 
     @app.exception_handler(SQLAlchemyError)
     async def database(request: Request, error: SQLAlchemyError) -> Response:

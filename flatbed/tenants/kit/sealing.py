@@ -10,12 +10,14 @@ inserted or swapped breaks the chain, a removed tail the head.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import Table, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from flatbed.tenants.kit.audit import ring
 from flatbed.tenants.kit.canonical import GENESIS, chained
 from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.database.engine import Database
@@ -42,6 +44,8 @@ from flatbed.tenants.kit.ids import uuid7
 
 BATCH = 1000
 """Rows that one transaction moves at most: it holds the head's lock."""
+SHARE = 10
+"""Transactions in which the worker seals for one owner before the others have their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,29 +72,46 @@ _TENANT_EVENTS = _Log.of(EventPending, Event, EventHead, "tenant_id")
 _AGENCY_AUDIT = _Log.of(AgencyAuditPending, AgencyAuditEntry, AgencyAuditHead, "realm_id")
 
 
-async def seal_tenant(database: Database, realm_id: UUID, tenant_id: UUID) -> int:
-    """Seal what a tenant's transactions have committed so far. Returns the rows moved."""
+async def seal_tenant(
+    database: Database, realm_id: UUID, tenant_id: UUID, *, share: int | None = None
+) -> int:
+    """Seal what a tenant's transactions have committed so far. Returns the rows moved.
+
+    Args:
+        database: opens the transactions.
+        realm_id: the tenant's realm.
+        tenant_id: whose rows.
+        share: how many transactions that may take at most. What is left then rings anew, behind
+            the owners that wait already.
+    """
     caller, total = _sealer(), 0
-    while True:
+    for number in count(1):
         async with database.tenant(
             realm_id=realm_id, tenant_id=tenant_id, caller=caller, clock=Clock()
         ) as session:
             audited = await _seal(session, _TENANT_AUDIT, tenant_id)
             happened = await _seal(session, _TENANT_EVENTS, tenant_id)
+            is_whole = max(audited, happened) < BATCH
+            if number == share and not is_whole:
+                ring(session)
         total += audited + happened
-        if max(audited, happened) < BATCH:
-            return total
+        if is_whole or number == share:
+            break
+    return total
 
 
-async def seal_agency(database: Database, realm_id: UUID) -> int:
-    """Seal what the realm's agency plane has committed so far. Returns the rows moved."""
+async def seal_agency(database: Database, realm_id: UUID, *, share: int | None = None) -> int:
+    """As `seal_tenant`, what the realm's agency plane has committed."""
     caller, total = _sealer(), 0
-    while True:
+    for number in count(1):
         async with database.agency(realm_id=realm_id, caller=caller, clock=Clock()) as session:
             moved = await _seal(session, _AGENCY_AUDIT, realm_id)
+            if number == share and moved == BATCH:
+                ring(session)
         total += moved
-        if moved < BATCH:
-            return total
+        if moved < BATCH or number == share:
+            break
+    return total
 
 
 def _sealer() -> Caller:

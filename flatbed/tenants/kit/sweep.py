@@ -48,7 +48,7 @@ from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.failures import failure_code
 from flatbed.tenants.kit.ids import uuid7
 from flatbed.tenants.kit.metrics import SEALED, WAKEUPS
-from flatbed.tenants.kit.sealing import seal_agency, seal_tenant
+from flatbed.tenants.kit.sealing import SHARE, seal_agency, seal_tenant
 
 log = structlog.get_logger(__name__)
 
@@ -107,11 +107,13 @@ class Poller:
         handlers: what each kind of deadline does.
         sweep: how a tenant's deadlines are swept. By shares and without waiting for another
             sweeper, so that no tenant keeps the others from theirs.
+        share: transactions in which one owner is sealed before the others; None: to the end.
     """
 
     database: Database
     handlers: DeadlineHandlers
     sweep: Sweep = sweep_share
+    share: int | None = SHARE
     _resting: dict[Owner, _Rest] = field(default_factory=dict)
 
     async def poll(self, realm_id: UUID | None = None) -> tuple[int, Swept]:
@@ -153,14 +155,13 @@ class Poller:
     async def _answer(self, waiting: Waiting) -> Swept:
         swept = Swept()
         failpoint(Failpoint.POLLER_READ)
-        if waiting.tenant_id is None:
-            SEALED.inc(await seal_agency(self.database, waiting.realm_id))
+        realm_id, tenant_id = waiting.realm_id, waiting.tenant_id
+        if tenant_id is None:
+            SEALED.inc(await seal_agency(self.database, realm_id, share=self.share))
         elif waiting.topic == SEAL:
-            SEALED.inc(await seal_tenant(self.database, waiting.realm_id, waiting.tenant_id))
+            SEALED.inc(await seal_tenant(self.database, realm_id, tenant_id, share=self.share))
         else:
-            swept = await self.sweep(
-                self.database, self.handlers, waiting.realm_id, waiting.tenant_id, waiting.now
-            )
+            swept = await self.sweep(self.database, self.handlers, realm_id, tenant_id, waiting.now)
         failpoint(Failpoint.POLLER_ANSWERED)
         async with self.database.worker(caller=_caller()) as session:
             # By id, not by order of ids: a row with a lower one may be committed later.
@@ -196,7 +197,7 @@ async def sweep_realm(database: Database, handlers: DeadlineHandlers, realm_id: 
     what others write meanwhile, or it might never end. Waits for another worker that is at a
     tenant. What fails is left to the worker, which tries again.
     """
-    poller, total = Poller(database, handlers, sweep_tenant), Swept()
+    poller, total = Poller(database, handlers, sweep_tenant, share=None), Swept()
     sealed: set[Owner] = set()
     while True:
         answered, swept = await poller.round(realm_id, sealed)

@@ -56,6 +56,16 @@ async def organizations(
     return (await session.scalars(statement)).all()
 
 
+async def organization_ids(
+    session: AgencyReadSession, after: UUID | None, limit: int
+) -> Sequence[UUID]:
+    """The ids of the realm's ISVs beyond one of them, in order."""
+    statement = select(Organization.id).where(Organization.realm_id == session.realm_id)
+    if after is not None:
+        statement = statement.where(Organization.id > after)
+    return (await session.scalars(statement.order_by(Organization.id).limit(limit))).all()
+
+
 async def find_staff(
     session: AgencyReadSession, staff_id: UUID, *, lock: bool = False
 ) -> Staff | None:

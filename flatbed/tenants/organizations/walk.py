@@ -5,7 +5,6 @@ from typing import Final
 from uuid import UUID
 
 from flatbed.tenants.kit.clock import Clock
-from flatbed.tenants.kit.cursors import Position, Window
 from flatbed.tenants.kit.database.engine import Database
 from flatbed.tenants.kit.database.session import Caller
 from flatbed.tenants.kit.sweep import realms
@@ -23,13 +22,13 @@ async def every_realm(database: Database, caller: Caller) -> AsyncIterator[UUID]
 
 
 async def tenants_of(database: Database, realm_id: UUID, caller: Caller) -> AsyncIterator[UUID]:
-    """Each tenant's id in a realm, a page a transaction."""
-    after: Position | None = None
+    """Each tenant's id in a realm, once, a page a transaction."""
+    after: UUID | None = None
     while True:
         async with database.agency_read(realm_id=realm_id, caller=caller, clock=Clock()) as session:
-            rows = await repository.organizations(session, Window(after, AT_ONCE), None)
-        for row in rows[:AT_ONCE]:
-            yield row.id
-        if len(rows) <= AT_ONCE:
+            ids = await repository.organization_ids(session, after, AT_ONCE)
+        for id_ in ids:
+            yield id_
+        if len(ids) < AT_ONCE:
             return
-        after = Position(rows[AT_ONCE - 1].updated_at, rows[AT_ONCE - 1].id)
+        after = ids[-1]

@@ -118,6 +118,37 @@ class TestBodyLayer:
             sent = {"content-length": "9" * 5_000}
             assert (await http.post("/", content=b"x", headers=sent)).status_code == 413
 
+    async def test_all_bodies_together_hold_no_more_than_the_process_has_room_for(self) -> None:
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def held(scope: Scope, receive: Receive, send: Send) -> None:
+            begun.set()
+            await go_on.wait()
+            await echo(scope, receive, send)
+
+        async def broken() -> AsyncIterator[bytes]:
+            yield b"x" * 600
+            yield b"x" * 500
+
+        app = RequestLayer(BodyLayer(held, largest=1_000, most_held=1_500))
+        transport = httpx.ASGITransport(app)
+        async with (
+            asyncio.timeout(5),
+            httpx.AsyncClient(transport=transport, base_url="http://x") as http,
+        ):
+            first = asyncio.create_task(http.post("/", content=b"x" * 1_000))
+            await begun.wait()
+            answer = await http.post("/", content=b"x" * 501)
+            assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+            assert (answer.headers["retry-after"], answer.headers["connection"]) == ("1", "close")
+            # What is refused, for whatever reason, holds nothing any more.
+            assert (await http.post("/", content=broken())).status_code == 503
+            fits = asyncio.create_task(http.post("/", content=b"x" * 500))
+            await asyncio.sleep(0)
+            go_on.set()
+            assert [(await one).text for one in (first, fits)] == ["1000", "500"]
+            assert (await http.post("/", content=b"x" * 1_000)).text == "1000"
+
     async def test_a_slow_body_is_answered_in_time(self) -> None:
         async def forever() -> AsyncIterator[bytes]:
             yield b"["

@@ -9,11 +9,13 @@ import httpx
 import pytest
 from asyncpg.exceptions import ConnectionDoesNotExistError
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from flatbed.tenants.kit.database.connection import BoundConnection
 from flatbed.tenants.kit.database.engine import Database, create_engine
 from flatbed.tenants.kit.database.session import TenantSession
 from flatbed.tenants.kit.database.urls import Plain
+from flatbed.tenants.kit.failures import READ_ONLY, sqlstate_of
 from tests.kit.edge.scripted import Script, effects, nothing, play, terminate, unavailable
 from tests.support.kernel_app import KernelApp
 from tests.support.postgres import TestDatabase
@@ -124,6 +126,41 @@ class TestLostConnections:
         # The one connection is free again.
         assert (await play(client)).status_code == 201
         await engine.dispose()
+
+
+class TestStandby:
+    async def test_connections_to_a_primary_that_became_a_standby_are_left(
+        self, client: httpx.AsyncClient, world: World, admin_connection: Plain
+    ) -> None:
+        """As after a failover: what is connected stays so, and no longer takes writes."""
+        await asyncio.gather(*(play(client, f"warm-{number}") for number in range(4)))
+        name = await admin_connection.fetchval("SELECT current_database()")
+        readonly = f'ALTER DATABASE "{name}" SET default_transaction_read_only'
+        await admin_connection.execute(f"{readonly} = on")
+        try:
+            await terminate(admin_connection)
+            answers = await asyncio.gather(*(play(client, f"no-{number}") for number in range(4)))
+            for answer in answers:
+                unavailable(answer)
+        finally:
+            await admin_connection.execute(f"{readonly} = off")
+        answers = await asyncio.gather(*(play(client, f"yes-{number}") for number in range(4)))
+        assert [answer.status_code for answer in answers] == [201] * 4
+        assert await effects(world) == 8
+
+    async def test_a_write_that_only_our_own_transaction_refuses_costs_no_connection(
+        self, world: World
+    ) -> None:
+        async def pid() -> int:
+            async with world.reading() as session:
+                return await session.scalar(text("SELECT pg_backend_pid()")) or 0
+
+        before = await pid()
+        with pytest.raises(DBAPIError) as refused:
+            async with world.reading() as session:
+                await session.execute(text("DELETE FROM audit_pending"))
+        assert sqlstate_of(refused.value) == READ_ONLY
+        assert await pid() == before
 
 
 @dataclass

@@ -4,9 +4,10 @@ import asyncio
 
 import httpx
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from flatbed.tenants.kit.database.session import TenantSession
+from flatbed.tenants.kit.database.urls import Plain
 from flatbed.tenants.kit.ids import uuid7
 from tests.kit.edge.scripted import Script, effects, fail, failing, play, unavailable
 from tests.support.world import World
@@ -78,6 +79,34 @@ class TestConflicts:
         assert [answer.status_code for answer in answers] == [201, 201]
         assert script.total >= 3, "there was no deadlock"
         assert await effects(world) == 2
+
+
+class TestMigration:
+    async def test_a_statement_that_a_migration_has_outdated_is_prepared_anew(
+        self, client: httpx.AsyncClient, script: Script, world: World, admin_connection: Plain
+    ) -> None:
+        """Beside a program that runs: its connections have the old plan."""
+        table = f"changing_{uuid7().hex[-12:]}"
+        await admin_connection.execute(f"CREATE TABLE {table} (number integer)")
+        await admin_connection.execute(f"GRANT SELECT ON {table} TO flatbed_app")
+
+        async def step(session: TenantSession, run: int) -> None:
+            del run
+            await session.execute(text(f"SELECT number FROM {table}"))
+
+        try:
+            script.step = step
+            # Until each connection that serves us has prepared it.
+            before = 12
+            for number in range(before):
+                assert (await play(client, f"before-{number}")).status_code == 201
+            await admin_connection.execute(f"ALTER TABLE {table} ALTER number TYPE bigint")
+            answer = await play(client, "after")
+        finally:
+            await admin_connection.execute(f"DROP TABLE {table}")
+        assert answer.status_code == 201, answer.text
+        assert script.runs["after"] == 2
+        assert await effects(world) == before + 1
 
 
 class TestAfterCommit:

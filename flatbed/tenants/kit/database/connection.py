@@ -55,6 +55,11 @@ class BoundConnection(Connection):
         self._context = context
         self._pooled = True
 
+    @property
+    def writes(self) -> bool:
+        """Whether the last transaction that began was meant to write."""
+        return self._writes
+
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:  # noqa: ANN401, ASYNC109 - asyncpg's own signature
         """Run a statement; see the class for BEGIN and COMMIT."""
         if query.startswith("COMMIT"):

@@ -15,7 +15,7 @@ import asyncpg
 import structlog
 from asyncpg.exceptions import ClientCannotConnectError
 from sqlalchemy import event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -43,7 +43,7 @@ from flatbed.tenants.kit.database.session import (
 )
 from flatbed.tenants.kit.database.urls import Plain
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
-from flatbed.tenants.kit.failures import IN_DOUBT, sqlstate_of
+from flatbed.tenants.kit.failures import IN_DOUBT, READ_ONLY, sqlstate_of
 from flatbed.tenants.kit.problems import UnavailableError
 
 log = structlog.get_logger(__name__)
@@ -87,6 +87,7 @@ def create_engine(
             "command_timeout": answer_seconds,
         },
     )
+    event.listen(engine.sync_engine, "handle_error", _leave_standby)
     event.listen(engine.sync_engine, "checkout", _unbound)
     event.listen(engine.sync_engine, "checkin", _unbound)
     return engine
@@ -108,6 +109,17 @@ async def _connected(*args: Any, **kwargs: Any) -> Plain:  # noqa: ANN401 - asyn
             sqlstate=getattr(error, "sqlstate", None),
         )
         raise ClientCannotConnectError("no connection to the database") from None
+
+
+def _leave_standby(context: ExceptionContext) -> None:
+    """Throw away what leads to a server that was the primary and no longer takes writes.
+
+    Such a connection lives on, so that every request that is given it would fail.
+    """
+    refused = getattr(context.original_exception, "sqlstate", None) == READ_ONLY
+    pooled = context.connection.connection if refused and context.connection else None
+    if pooled is not None and pooled.driver_connection and pooled.driver_connection.writes:
+        context.is_disconnect = context.invalidate_pool_on_disconnect = True
 
 
 def _unbound(connection: Any, _: ConnectionPoolEntry, *__: Any) -> None:  # noqa: ANN401 - SQLAlchemy's adapter

@@ -21,6 +21,7 @@ from flatbed.tenants.kit.problems import (
     MalformedError,
     Problem,
     TargetTooLongError,
+    UnavailableError,
 )
 
 LARGEST: Final = 1_000_000
@@ -28,6 +29,8 @@ LARGEST: Final = 1_000_000
 DEEPEST: Final = 32
 MOST_PARTS: Final = 50_000
 """Commas and brackets of a document: reading a megabyte of them would keep everybody waiting."""
+MOST_HELD: Final = 64 * LARGEST
+"""Bytes of all bodies that a process holds at once: connections are many, memory is not."""
 SECONDS: Final = 10.0
 LONGEST_TARGET: Final = 32_768
 """Bytes of path and query: the server's parser sets no limit, and decoding a megabyte of them
@@ -45,24 +48,40 @@ class BodyLayer:
         app: the application.
         largest: bytes of a body at most.
         seconds: how long a client may take to send one.
+        most_held: bytes of all bodies that are read or worked on at once.
     """
 
-    def __init__(self, app: ASGIApp, *, largest: int = LARGEST, seconds: float = SECONDS) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        largest: int = LARGEST,
+        seconds: float = SECONDS,
+        most_held: int = MOST_HELD,
+    ) -> None:
         self.app = app
         self._largest = largest
         self._seconds = seconds
+        self._free = most_held
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse its body."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        body = bytearray()
+        try:
+            await self._serve(scope, receive, send, body)
+        finally:
+            self._free += len(body)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, body: bytearray) -> None:
         try:
             check_head(scope)
             async with asyncio.timeout(self._seconds):
-                body = await self._read(scope, receive)
+                await self._read(scope, receive, body)
             if body and "json" in Headers(scope=scope).get("content-type", "").lower():
-                check_json(body)
+                check_json(bytes(body))
         except ClientDisconnect:
             return
         except TimeoutError:
@@ -71,27 +90,30 @@ class BodyLayer:
         except Problem as problem:
             await render(problem, Request(scope))(scope, receive, send)
             return
-        pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+        pending: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
 
         async def again() -> Message:
             return pending.pop() if pending else await receive()
 
         await self.app(scope, again, send)
 
-    async def _read(self, scope: Scope, receive: Receive) -> bytes:
+    async def _read(self, scope: Scope, receive: Receive, body: bytearray) -> None:
         announced = Headers(scope=scope).get("content-length", "0")
         if announced.isdecimal() and int(announced[:20]) > self._largest:
             raise BodyTooLargeError(headers=CLOSE)
-        body = bytearray()
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect
-            body += message.get("body", b"")
-            if len(body) > self._largest:
+            part = message.get("body", b"")
+            if len(body) + len(part) > self._largest:
                 raise BodyTooLargeError(headers=CLOSE)
+            if len(part) > self._free:
+                raise UnavailableError(headers=CLOSE)
+            self._free -= len(part)
+            body += part
             if not message.get("more_body", False):
-                return bytes(body)
+                return
 
 
 def check_head(scope: Scope) -> None:

@@ -8,47 +8,44 @@ from uuid import UUID
 from pgqueuer.core.tm import TaskManager
 from pgqueuer.ports.driver import Driver, NotifyCallback
 from pgqueuer.queries import Queries
-from sqlalchemy import text
+from sqlalchemy import CursorResult
 
 from flatbed.tenants.kit.database.session import PlaneSession
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 
 
-class TransactionMissingError(RuntimeError):
-    """The driver's connection is not in a transaction: the job would survive a rollback."""
+class ListeningError(RuntimeError):
+    """Nobody listens here: the worker polls."""
 
 
 class SessionDriver(Driver):
-    """PgQueuer's port on the asyncpg connection that a session's transaction runs on."""
+    """PgQueuer's port on the connection of a session, inside the session's transaction.
+
+    Through SQLAlchemy, not on asyncpg's connection below it: SQLAlchemy begins with the first
+    statement, so that below it a job could be committed at once, and an error would come as the
+    driver's own, which nobody knows for a deadlock or a lost connection.
+    """
 
     def __init__(self, session: PlaneSession) -> None:
         self._session = session
         self._shutdown = asyncio.Event()
 
     async def fetch(self, query: str, *args: object) -> list[dict[str, object]]:
-        """Rows of a statement, inside the transaction."""
-        connection = await self._connection()
-        return [dict(row) for row in await connection.fetch(query, *args)]
+        """Rows of a statement."""
+        result = await self._run(query, args)
+        return [{str(name): value for name, value in row.items()} for row in result.mappings()]
 
     async def execute(self, query: str, *args: object) -> str:
-        """Run a statement, inside the transaction."""
-        connection = await self._connection()
-        tag: str = await connection.execute(query, *args)
-        return tag
+        """Run a statement; how many rows it concerned."""
+        return str((await self._run(query, args)).rowcount)
 
-    async def _connection(self) -> Any:  # noqa: ANN401 - asyncpg ships no types here
-        # SQLAlchemy begins with the first statement; the raw connection would commit at once.
+    async def _run(self, query: str, args: tuple[object, ...]) -> CursorResult[Any]:
         await self._session.flush()
-        await self._session.execute(text("SELECT 1"))
-        raw = await (await self._session.connection()).get_raw_connection()
-        connection: Any = raw.driver_connection
-        if not connection.is_in_transaction():
-            raise TransactionMissingError
-        return connection
+        return await (await self._session.connection()).exec_driver_sql(query, args)
 
     async def add_listener(self, channel: str, callback: NotifyCallback) -> None:  # noqa: ARG002 - the port's signature
-        """Not offered: the worker polls, enqueuers do not listen."""
-        raise TransactionMissingError
+        """Not offered."""
+        raise ListeningError
 
     async def notify(self, channel: str, payload: str) -> None:
         """Nobody listens: the worker polls."""

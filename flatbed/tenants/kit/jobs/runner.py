@@ -6,6 +6,9 @@ trace of what a job raises, so a job raises codes only.
 
 A job is held by heartbeats: who is killed loses it to another worker when its lease is over. Who
 is told to stop hands back what he cannot finish, so that another one takes it at once.
+
+An attempt is counted when a job is taken, not when it has failed: otherwise a job that kills its
+worker each time would be taken for ever.
 """
 
 import asyncio
@@ -23,8 +26,9 @@ from pgqueuer.adapters.drivers.asyncpg import AsyncpgPoolDriver
 from pgqueuer.core.qm import QueueManager
 from pgqueuer.domain.errors import RetryRequested
 from pgqueuer.domain.models import Job, TracebackRecord
-from pgqueuer.domain.types import JobId, QueueExecutionMode
+from pgqueuer.domain.types import JobId, QueueEntrypoint, QueueExecutionMode, QueueManagerId
 from pgqueuer.ports.driver import NotifyCallback
+from pgqueuer.ports.repository import EntrypointExecutionParameter
 from pgqueuer.queries import Queries
 
 from flatbed.tenants.kit.database.limits import (
@@ -68,10 +72,26 @@ AWAY: Final = (
     asyncpg.InternalClientError,  # a connection that ends just as it is used
 )
 HANDED_BACK: Final = "handed-back"
+WORKER_DIED: Final = "worker-died"
+"""The code of a job whose workers all died while they held it."""
+COUNT_TAKEN: Final = """
+UPDATE pgqueuer SET attempts = attempts + 1
+WHERE id = ANY($1::bigint[]) AND queue_manager_id = $2
+"""
 HAND_BACK: Final = """
 UPDATE pgqueuer SET status = 'queued', queue_manager_id = NULL, execute_after = NOW(),
-    updated = NOW()
+    attempts = attempts - 1, updated = NOW()
 WHERE id = $1 AND queue_manager_id = $2
+"""
+PUT_BACK: Final = """
+WITH put_back AS (
+    UPDATE pgqueuer SET status = 'queued', queue_manager_id = NULL,
+        execute_after = NOW() + $3::interval, updated = NOW()
+    WHERE id = $1 AND queue_manager_id = $2
+    RETURNING id, entrypoint, priority
+)
+INSERT INTO pgqueuer_log (job_id, status, entrypoint, priority, traceback)
+SELECT id, 'queued', entrypoint, priority, $4::jsonb FROM put_back
 """
 
 
@@ -99,7 +119,24 @@ class PollingDriver(AsyncpgPoolDriver):
 
 
 class _Queries(Queries):
-    """PgQueuer's statements, but for a job that is handed back or that cannot be put back now."""
+    """PgQueuer's statements, but for attempts, which are counted when a job is taken."""
+
+    async def dequeue(
+        self,
+        batch_size: int,
+        entrypoints: dict[QueueEntrypoint, EntrypointExecutionParameter],
+        queue_manager_id: QueueManagerId,
+        global_concurrency_limit: int | None,
+        heartbeat_timeout: timedelta,
+    ) -> list[Job]:
+        """Take jobs, each with the number of attempts before this one."""
+        jobs = await super().dequeue(
+            batch_size, entrypoints, queue_manager_id, global_concurrency_limit, heartbeat_timeout
+        )
+        if jobs:
+            ids = [job.id for job in jobs]
+            await self.driver.execute(COUNT_TAKEN, ids, queue_manager_id)
+        return jobs
 
     async def retry_job(
         self, job: Job, delay: timedelta, traceback_record: TracebackRecord | None
@@ -110,7 +147,8 @@ class _Queries(Queries):
             if context is not None and context.get("reason") == HANDED_BACK:
                 await self.driver.execute(HAND_BACK, job.id, job.queue_manager_id)
             else:
-                await super().retry_job(job, delay, traceback_record)
+                record = traceback_record.model_dump_json() if traceback_record else None
+                await self.driver.execute(PUT_BACK, job.id, job.queue_manager_id, delay, record)
         except AWAY as error:
             # PgQueuer would hold it as dead. Left alone, it is taken again after its lease.
             log.warning("job_left_to_its_lease", job_id=job.id, code=failure_code(error))
@@ -212,6 +250,10 @@ async def count_jobs(session: PlaneSession) -> tuple[int, int]:
 
 def _entry(handler: JobHandler, running: _Running) -> Callable[[Job], Awaitable[None]]:
     async def run(job: Job) -> None:
+        if job.attempts >= ATTEMPTS:
+            log.error("job_dead", job=job.entrypoint, job_id=job.id, code=WORKER_DIED)
+            JOBS.labels(job.entrypoint, "dead").inc()
+            raise JobFailedError(WORKER_DIED)
         try:
             failpoint(Failpoint.JOB_TAKEN)
             is_finished = await running.finish(handler(_ids(job)))

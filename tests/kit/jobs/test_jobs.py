@@ -1,0 +1,191 @@
+"""Jobs: enqueued with their transaction, run at least once, dead ones kept without their texts."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from uuid import UUID
+
+import pytest
+
+from flatbed.tenants.kit.audit import mutation
+from flatbed.tenants.kit.database.session import AgencySession, TenantSession
+from flatbed.tenants.kit.database.urls import Plain
+from flatbed.tenants.kit.ids import uuid7
+from flatbed.tenants.kit.jobs import runner
+from flatbed.tenants.kit.jobs.queue import enqueue
+from flatbed.tenants.kit.jobs.runner import dead_jobs, revive_jobs, run_jobs
+from flatbed.tenants.kit.problems import ConflictError
+from tests.kit.jobs.work import Runs, drain
+from tests.support.world import World
+
+SECRET = "the e-mail of Ada Lovelace"
+
+
+class TestEnqueue:
+    async def test_a_committed_transaction_runs_exactly_one_job(
+        self, world: World, job: str
+    ) -> None:
+        runs, candidate_id = Runs(), uuid7()
+        async with world.tenant() as session:
+            mutation(session, "thing.made", "off", uuid7())
+            await enqueue(session, job, tenant_id=session.tenant_id, candidate_id=candidate_id)
+        await drain(world, job, runs)
+        await drain(world, job, runs)
+        assert runs.ids == [{"tenant_id": world.tenants[0], "candidate_id": candidate_id}]
+
+    async def test_it_is_rolled_back_with_its_transaction(self, world: World, job: str) -> None:
+        runs = Runs()
+
+        async def work() -> None:
+            async with world.tenant() as session:
+                mutation(session, "thing.made", "off", uuid7())
+                await enqueue(session, job, tenant_id=session.tenant_id)
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await work()
+        await drain(world, job, runs)
+        assert runs.ids == []
+
+    async def test_as_the_first_statement_of_a_session_it_is_rolled_back_too(
+        self, world: World, job: str
+    ) -> None:
+        """SQLAlchemy begins lazily: on the raw connection the job would survive."""
+        runs = Runs()
+
+        async def work(
+            opened: AbstractAsyncContextManager[TenantSession | AgencySession],
+        ) -> None:
+            async with opened as session:
+                await enqueue(session, job, realm_id=session.realm_id)
+                raise ZeroDivisionError
+
+        for opened in (world.tenant(), world.agency()):
+            with pytest.raises(ZeroDivisionError):
+                await work(opened)
+        await drain(world, job, runs)
+        assert runs.ids == []
+
+    async def test_as_the_first_statement_of_a_session_it_is_committed(
+        self, world: World, job: str
+    ) -> None:
+        runs = Runs()
+        async with world.agency() as session:
+            await enqueue(session, job, realm_id=session.realm_id)
+        await drain(world, job, runs)
+        assert runs.ids == [{"realm_id": world.realm_id}]
+
+    async def test_nobody_sees_it_before_the_commit(self, world: World, job: str) -> None:
+        runs = Runs()
+        async with world.tenant() as session:
+            await enqueue(session, job, tenant_id=session.tenant_id)
+            await drain(world, job, runs)
+            assert runs.ids == []
+        await drain(world, job, runs)
+        assert len(runs.ids) == 1
+
+
+class TestRunJobs:
+    async def test_a_job_that_fails_once_is_tried_again(self, world: World, job: str) -> None:
+        attempts = 0
+
+        async def stumble(_: Mapping[str, UUID]) -> None:
+            nonlocal attempts
+            attempts += 1
+            if attempts == 1:
+                raise ConflictError
+
+        async with world.tenant() as session:
+            await enqueue(session, job)
+        await drain(world, job, stumble)
+        assert attempts == 2
+        async with world.reading() as reading:
+            assert job not in [dead.name for dead in await dead_jobs(reading)]
+
+    async def test_a_job_that_keeps_failing_ends_in_the_dead_letters_and_can_be_revived(
+        self, world: World, job: str
+    ) -> None:
+        runs = Runs()
+
+        async def fail(_: Mapping[str, UUID]) -> None:
+            raise RuntimeError(SECRET)
+
+        async with world.tenant() as session:
+            await enqueue(session, job)
+        await drain(world, job, fail)
+        async with world.agency() as agency:
+            (dead,) = [dead for dead in await dead_jobs(agency) if dead.name == job]
+            await revive_jobs(agency, [dead.id])
+        await drain(world, job, runs)
+        assert runs.ids == [{}]
+
+    async def test_the_text_of_an_error_is_stored_nowhere(
+        self,
+        world: World,
+        job: str,
+        admin_connection: Plain,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        async def fail(_: Mapping[str, UUID]) -> None:
+            try:
+                raise ValueError(SECRET)
+            except ValueError as cause:
+                raise RuntimeError(SECRET) from cause
+
+        async with world.tenant() as session:
+            await enqueue(session, job)
+        await drain(world, job, fail)
+        logged = await admin_connection.fetch(
+            "SELECT traceback::text FROM pgqueuer_log WHERE entrypoint = $1", job
+        )
+        traces = " ".join(row["traceback"] or "" for row in logged)
+        assert "RuntimeError" in traces
+        assert SECRET not in traces
+        assert "Lovelace" not in caplog.text
+
+    async def test_told_to_stop_it_finishes_what_it_has_begun(self, world: World, job: str) -> None:
+        begun, stop, finished = asyncio.Event(), asyncio.Event(), Runs()
+
+        async def slow(ids: Mapping[str, UUID]) -> None:
+            begun.set()
+            await asyncio.sleep(0.3)
+            await finished(ids)
+
+        async with world.tenant() as session:
+            await enqueue(session, job)
+        running = asyncio.create_task(run_jobs(world.url, {job: slow}, stop))
+        await asyncio.wait_for(begun.wait(), 10)
+        stop.set()
+        await asyncio.wait_for(running, 10)
+        assert finished.ids == [{}]
+        await drain(world, job, finished)
+        assert len(finished.ids) == 1
+
+    async def test_it_holds_no_more_jobs_than_its_connections_can_serve(
+        self, world: World, job: str
+    ) -> None:
+        now = most = done = 0
+
+        async def busy(_: Mapping[str, UUID]) -> None:
+            nonlocal now, most, done
+            now += 1
+            most = max(most, now)
+            await asyncio.sleep(0.02)
+            now -= 1
+            done += 1
+
+        async with world.tenant() as session:
+            for _ in range(40):
+                await enqueue(session, job)
+        await drain(world, job, busy)
+        assert done == 40
+        assert 1 < most <= runner.AT_ONCE
+
+    async def test_two_workers_run_each_job_once(self, world: World, job: str) -> None:
+        runs = Runs()
+        wanted = [uuid7() for _ in range(30)]
+        async with world.tenant() as session:
+            for id_ in wanted:
+                await enqueue(session, job, id=id_)
+        await asyncio.gather(drain(world, job, runs), drain(world, job, runs))
+        assert sorted(ids["id"] for ids in runs.ids) == sorted(wanted)
