@@ -52,9 +52,18 @@ Mode = Literal["positive", "negative", "all"]
 
 
 def configuration(
-    scene: Scene, *, seed: int, examples: int, phases: dict[str, Any], mode: Mode
+    scene: Scene,
+    *,
+    seed: int,
+    examples: int,
+    phases: dict[str, Any],
+    mode: Mode,
+    seconds: int | None = None,
 ) -> Any:
-    """The run's configuration: who asks for each operation, and which ids exist."""
+    """The run's configuration: who asks for each operation, and which ids exist.
+
+    With ``seconds`` phases and operations share the time fairly, and start over while some is left.
+    """
     known: dict[str, list[str]] = {"etag": ['"1"']}
     settings = []
     for operation in OPERATIONS.values():
@@ -96,6 +105,7 @@ def configuration(
         "phases": phases,
         "checks": CHECKS,
         "continue-on-failure": True,
+        **({} if seconds is None else {"max-time": seconds}),
     }
 
 
@@ -147,20 +157,17 @@ def served(settings: KernelSettings) -> Iterator[FastAPI]:
         shutdown_lifespans()
 
 
-def run(
-    app: FastAPI, configuration: dict[str, Any], found: Findings, tag: str | None = None
-) -> None:
-    """All phases that are on, of one tag's operations or all, noted in ``found``; blocks."""
+def run(app: FastAPI, configuration: dict[str, Any], found: Findings) -> None:
+    """All phases that are on, noted in ``found``; blocks."""
     document = json.loads(DOCUMENT.read_text(encoding="utf-8"))
     config = SchemathesisConfig.from_dict(configuration)
     schema = schemathesis.openapi.from_dict(document, config=config)
     schema.app = app
-    wanted = schema if tag is None else schema.include(tag=tag)
     tenants = {
         one["include-operation-id"]: one["headers"].get(TENANT_HEADER)
         for one in configuration["operations"]
     }
-    for event in from_schema(wanted).execute():
+    for event in from_schema(schema).execute():
         if isinstance(event, events.ScenarioFinished):
             _note(found, event, tenants)
         elif isinstance(event, events.NonFatalError):

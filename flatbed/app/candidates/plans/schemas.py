@@ -27,7 +27,7 @@ class PlanFieldInput(Input):
 
     name: PlanName
     value: Annotated[
-        Annotated[int, Field(strict=True, ge=0, le=LARGEST_INTEGER)] | Text | None,
+        Annotated[int, Field(ge=0, le=LARGEST_INTEGER)] | Text | None,
         Field(examples=[60_000_000]),
     ]
     author: Author
