@@ -1,13 +1,5 @@
 """What the long forms need."""
 
-from datetime import timedelta
+from tests.support.lasting import lasting_tokens
 
-import pytest
-
-from flatbed.tenants.oauth import tokens
-
-
-@pytest.fixture
-def lasting_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tokens that outlive a test of more than ten minutes, of which the rest would be refused."""
-    monkeypatch.setattr(tokens, "LIFETIME", timedelta(days=1))
+__all__ = ["lasting_tokens"]

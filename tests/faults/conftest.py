@@ -5,6 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.house import House
+from tests.support.lasting import lasting_tokens
+
+__all__ = ["house", "lasting_tokens"]
 
 
 @pytest.fixture(scope="session")
