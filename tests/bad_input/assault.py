@@ -57,7 +57,8 @@ class Assault:
     connection: Plain
     watched: int = 20
     tally: Tally = field(default_factory=Tally)
-    _writes: int = 0
+    writes: int = 0
+    """Requests so far that may write."""
     _tables: str = ""
 
     async def strike(self, place: Place, value: Value) -> None:
@@ -111,8 +112,8 @@ class Assault:
     async def _before(self, asked: Asked) -> Fingerprint:
         if asked.method in SAFE:
             return {}
-        self._writes += 1
-        return await self._fingerprint() if self._writes % self.watched == 0 else {}
+        self.writes += 1
+        return await self._fingerprint() if self.writes % self.watched == 0 else {}
 
     async def _fingerprint(self) -> Fingerprint:
         """What any inserted, updated or deleted row changes."""

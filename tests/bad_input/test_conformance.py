@@ -117,6 +117,7 @@ class TestLong:
         phases, seconds = _only("examples", "coverage", "fuzzing"), SECONDS * len(LABELS)
         found = await _run(world, database, phases, "all", examples=50, seconds=seconds)
         _kinds(found)
+        assert len(found.taken) > 40, found.taken
         assert found.cases["coverage"] > 20 * len(LABELS), found.cases
         assert found.cases["fuzzing"] > 2 * len(LABELS), found.cases
 

@@ -21,7 +21,7 @@ MANY: Final = 500
 OK: Final = frozenset({200, 201})
 WAIT: Final = frozenset({409, 429})
 """Somebody still works under the key, or the server asks to come again."""
-SERVER_ERROR: Final = 500
+UNAVAILABLE: Final = 503
 _numbers = count(1)
 
 
@@ -67,9 +67,10 @@ class Act:
         except httpx.TransportError as error:
             self.last = type(error).__name__
             return False
-        if answer.status_code >= SERVER_ERROR or answer.status_code in WAIT:
+        if answer.status_code == UNAVAILABLE or answer.status_code in WAIT:
             self.last = answer.text
             return False
+        # Any other 5xx is an error of ours, whatever dies meanwhile.
         if answer.status_code not in OK:
             raise ActError(f"{self.what}: {answer.status_code} {answer.text}")
         told = answer.status_code, self._remembered(answer)

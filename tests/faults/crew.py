@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -30,10 +31,13 @@ CLIENTS = 3
 PAUSE = 0.02
 PATIENCE = 0.5
 """Seconds after which a worker that was not hit is given more to do."""
-SETTLED = 45.0
-"""Seconds in which a worker must have done all that waits: the lease and 30, and some."""
+SETTLED = float(invariants.STUCK_SECONDS)
+"""Seconds in which a worker must have done all that waits: a dead one's lease, and 30."""
 
 
+POSTGRES = "postgres"
+VICTIMS = ("api", "worker", POSTGRES)
+SEED = 20_261_129
 STORM = ("candidate", "touch", "submission", "acceptance", "dispute", "transition", "order")
 """What clients do while anything is killed at any moment."""
 
@@ -60,6 +64,10 @@ class Tally:
     repeated: int = 0
     replayed: int = 0
     checks: int = 0
+    kills: Counter[str] = field(default_factory=Counter)
+    """By victim; each lived before and was dead after."""
+    under_load: int = 0
+    """Kills while clients still worked."""
 
 
 @dataclass
@@ -75,6 +83,7 @@ class Crew:
     done: list[Act] = field(default_factory=list)
     slug: str = field(default_factory=_slug)
     """Of the realm that is opened next."""
+    number: random.Random = field(default_factory=lambda: random.Random(SEED))
 
     async def round(self, point: Failpoint, how: How, at: int | None = None) -> None:
         """Let it happen, bring everything back, and check.
@@ -139,41 +148,55 @@ class Crew:
             await self.admin.execute("DELETE FROM signing_key")
         self.house.start(place.role, spec)
 
-    async def storm(self, kills: int, number: random.Random) -> None:
+    async def storm(self, kills: int) -> None:
         """Kill anything at any moment while clients work, then check.
-
-        Args:
-            kills: how many.
-            number: chooses what and when.
 
         Raises:
             HouseError: something does not come back.
             AssertionError: an invariant is broken.
         """
         acts = [one for name in STORM for one in await BUILDERS[name](self.stage, 2)]
-        number.shuffle(acts)
-        await self._under_fire(acts, kills - kills // 3, number)
+        self.number.shuffle(acts)
+        await self._under_fire(acts, kills - kills // 3)
         # After the others, whose terms end with it.
         clocks = await BUILDERS["clock"](self.stage, 2)
-        await self._under_fire(clocks, kills // 3, number)
+        await self._under_fire(clocks, kills // 3)
         await self.finish([*acts, *clocks])
 
-    async def _under_fire(self, acts: Sequence[Act], kills: int, number: random.Random) -> None:
+    async def _under_fire(self, acts: Sequence[Act], kills: int) -> None:
         turns = [self._work(acts[turn::CLIENTS]) for turn in range(CLIENTS)]
         clients = asyncio.gather(*turns)
         try:
             for _ in range(kills):
-                await asyncio.sleep(number.uniform(0, 0.3))
-                victim = number.choice(("api", "worker", "postgres"))
+                await asyncio.sleep(self.number.uniform(0, 0.3))
+                self.tally.under_load += not clients.done()
+                await self._kill(self.number.choice(VICTIMS))
                 self.tally.rounds += 1
-                if victim == "postgres":
-                    self.house.kill_postgres()
-                else:
-                    await self.house.kill(victim)
                 await self.restore()
             await clients
         finally:
             clients.cancel()
+
+    async def _kill(self, victim: str) -> None:
+        """-9, and see that it hit.
+
+        Raises:
+            HouseError: the victim was dead already, or lives on.
+        """
+        if not await self._lives(victim):
+            raise HouseError(f"{victim} was dead already: {self._logs()}")
+        if victim == POSTGRES:
+            self.house.kill_postgres()
+        else:
+            await self.house.kill(victim)
+        if await self._lives(victim):
+            raise HouseError(f"{victim} lives on")
+        self.tally.kills[victim] += 1
+
+    async def _lives(self, victim: str) -> bool:
+        if victim == POSTGRES:
+            return await self._alive()
+        return self.house.code(self.house.children[victim]) is None
 
     async def _work(self, acts: Sequence[Act]) -> None:
         for act in acts:
@@ -183,7 +206,8 @@ class Crew:
     async def restore(self) -> None:
         """Start whatever is dead."""
         house = self.house
-        if not await self._alive():
+        lost_database = not await self._alive()
+        if lost_database:
             await house.start_postgres()
             await self.program.database.engine.dispose()
             self.admin.terminate()
@@ -197,6 +221,8 @@ class Crew:
         try:
             await house.ready()
         except HouseError:
+            if not lost_database:
+                raise
             # It was still starting when its database died.
             house.start("api")
             await house.ready()
@@ -214,7 +240,7 @@ class Crew:
             self.tally.acts += 1
             self.tally.repeated += not act.acknowledged
             await self.answered(act)
-        again = [*acts[:2], *random.sample(self.done, min(1, len(self.done)))]
+        again = [*acts[:2], *self.number.sample(self.done, min(1, len(self.done)))]
         for act in again:
             self.tally.replayed += 1
             await self.answered(act, again=True)
@@ -281,8 +307,11 @@ class Crew:
 
 
 @asynccontextmanager
-async def crew_in(house: House) -> AsyncIterator[Crew]:
-    """A fresh realm in the house with a running campaign, everything up."""
+async def crew_in(house: House, number: random.Random | None = None) -> AsyncIterator[Crew]:
+    """A fresh realm in the house with a running campaign, everything up.
+
+    ``number`` chooses whatever is left to chance.
+    """
     for role in ("api", "worker"):
         if role not in house.children or house.code(house.children[role]) is not None:
             house.start(role)
@@ -303,6 +332,7 @@ async def crew_in(house: House) -> AsyncIterator[Crew]:
     world = World(program, http, first.realm_id, realm_id, admin)
     stage = Stage(await site(world, quantity=MANY))
     crew = Crew(house, program, stage, [realm_id], await connect(house.admin_url))
+    crew.number = number or crew.number
     try:
         yield crew
     finally:

@@ -14,8 +14,8 @@ from flatbed.billing.facade import read_anchor, verify_ledger
 from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.database.session import Caller
 from flatbed.tenants.kit.database.urls import Plain
-from flatbed.tenants.kit.jobs.runner import LEASE
 from flatbed.tenants.kit.sealing import verify_audit
+from tests.faults.nursery import LEASE
 
 CALLER: Final = Caller("system:invariants", "")
 STUCK_SECONDS: Final = int(LEASE.total_seconds()) + 30
@@ -133,6 +133,23 @@ STATE: Final[Mapping[str, str]] = MappingProxyType(
                 'dispute.opened', 'dispute.answered', 'campaign.created', 'campaign.ordered',
                 'campaign.started')
             GROUP BY tenant_id, action, object_id HAVING count(*) > 1""",
+        "what is billed, decided or ordered is in the audit": """
+            WITH written AS (
+                SELECT tenant_id, 'usage.recorded' AS action FROM usage_entry
+                WHERE kind = 'qualified'
+                UNION ALL SELECT tenant_id, 'usage.reversed' FROM usage_entry
+                WHERE kind = 'reversal'
+                UNION ALL SELECT tenant_id, 'usage.' || decision FROM usage_decision
+                UNION ALL SELECT tenant_id, 'qualification.submitted' FROM qualification
+                UNION ALL SELECT tenant_id, 'dispute.opened' FROM dispute
+                UNION ALL SELECT tenant_id, 'campaign.created' FROM campaign),
+            audited AS (
+                SELECT tenant_id, action FROM audit_entry
+                UNION ALL SELECT tenant_id, action FROM audit_pending)
+            SELECT w.tenant_id, w.action, count(*) FROM written w JOIN mine USING (tenant_id)
+            GROUP BY w.tenant_id, w.action HAVING count(*) <> (
+                SELECT count(*) FROM audited a
+                WHERE a.tenant_id = w.tenant_id AND a.action = w.action)""",
         "what waits for the ISV has its deadline": """
             SELECT q.id FROM qualification q JOIN mine USING (tenant_id)
             WHERE q.status = 'pending' AND NOT EXISTS (

@@ -64,8 +64,8 @@ class Storm:
     world: World
     program: Program
     proxy: Proxy
-    name: str
-    """The application name of the pool's connections."""
+    pools: dict[str, AsyncEngine]
+    """By the application name of its connections; that of the program comes first."""
     tenants: list[Tenant] = field(default_factory=list)
     http: list[httpx.AsyncClient] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -235,34 +235,38 @@ class Storm:
         return answer.status_code == status
 
     async def watch(self, plain: Plain, stop: asyncio.Event) -> None:
-        """Look at the server and at the pool all the time."""
-        size: int = self.engine.pool.size()  # type: ignore[attr-defined] # of QueuePool
+        """Look at the server and at the pools all the time."""
         while not stop.is_set():
-            held: int = self.engine.pool.checkedout()  # type: ignore[attr-defined] # as above
-            found = await plain.fetchrow(OF_STORM, self.name)
-            assert found is not None
             self.counts["looks"] += 1
-            self.counts["most connections"] = max(self.counts["most connections"], found["all"])
-            self.counts["most held"] = max(self.counts["most held"], held)
-            if max(held, found["all"]) > size:
-                self.faults.append(f"{held} of {size} are out, the server has {found['all']}")
+            for name, engine in self.pools.items():
+                size, held = _size(engine), _held(engine)
+                found = await plain.fetchrow(OF_STORM, name)
+                assert found is not None
+                self.counts["most connections"] = max(self.counts["most connections"], found["all"])
+                self.counts["most held"] = max(self.counts["most held"], held)
+                if engine is not self.engine:
+                    self.counts["held by the other"] += held
+                if max(held, found["all"]) > size:
+                    self.faults.append(f"{held} of {size} are out, the server has {found['all']}")
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), 0.05)
 
     async def settle(self, plain: Plain) -> None:
         """At the end: everything is back, nothing is open or locked, the whole pool works."""
-        size: int = self.engine.pool.size()  # type: ignore[attr-defined] # of QueuePool
         end = time.monotonic() + self.settled
-        while True:
-            out: int = self.engine.pool.checkedout()  # type: ignore[attr-defined] # as above
-            found = await plain.fetchrow(OF_STORM, self.name)
-            assert found is not None
-            if not out and found["all"] <= size and not found["idle"] and not found["locks"]:
-                break
-            if time.monotonic() > end:
-                self.faults.append(f"at the end {out} are out, the server has {dict(found)}")
-                return
-            await asyncio.sleep(0.05)
+        for name, engine in self.pools.items():
+            while True:
+                out = _held(engine)
+                found = await plain.fetchrow(OF_STORM, name)
+                assert found is not None
+                fits = not out and found["all"] <= _size(engine)
+                if fits and not found["idle"] and not found["locks"]:
+                    break
+                if time.monotonic() > end:
+                    self.faults.append(f"at the end {out} are out, the server has {dict(found)}")
+                    return
+                await asyncio.sleep(0.05)
+        size = _size(self.engine)
         together = asyncio.Barrier(size)
         try:
             async with asyncio.timeout(self.settled), asyncio.TaskGroup() as group:
@@ -279,6 +283,16 @@ class Storm:
                 self.counts["used at once"] += 1
         except Exception as error:  # noqa: BLE001 - a finding
             self.faults.append(f"at the end {type(error).__name__}: {error}"[:300])
+
+
+def _size(engine: AsyncEngine) -> int:
+    found: int = engine.pool.size()  # type: ignore[attr-defined] # of QueuePool
+    return found
+
+
+def _held(engine: AsyncEngine) -> int:
+    found: int = engine.pool.checkedout()  # type: ignore[attr-defined] # as above
+    return found
 
 
 def named(engine: AsyncEngine, name: str) -> None:

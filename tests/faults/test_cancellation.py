@@ -15,7 +15,7 @@ import pytest_asyncio
 import sqlalchemy.util
 from sqlalchemy.exc import SQLAlchemyError
 
-from flatbed.app.wiring import build
+from flatbed.app.wiring import Program, build
 from flatbed.tenants.kit.database.connection import BoundConnection
 from flatbed.tenants.kit.database.context import Context
 from flatbed.tenants.kit.database.session import PlaneSession, TenantSession
@@ -84,9 +84,8 @@ async def storming(world: World, database: TestDatabase, seed: int) -> AsyncIter
     async with proxying_url(database.app_url, seed=seed) as proxy:
         settings = settings_for(replace(database, app_url=proxy.url(database.app_url)))
         program = build(settings.model_copy(update={"pool_size": POOL}))
-        name = f"storm-{uuid7().hex[-12:]}"
-        named(program.database.engine, name)
-        storm = Storm(seed, world, program, proxy, name)
+        storm = Storm(seed, world, program, proxy, {})
+        watched(storm, program)
         await storm.populate()
         proxy.pace = {Way.UP: SLOW, Way.DOWN: SLOW}
         try:
@@ -95,10 +94,18 @@ async def storming(world: World, database: TestDatabase, seed: int) -> AsyncIter
             await program.close()
 
 
+def watched(storm: Storm, program: Program) -> None:
+    """Let the storm watch the program's pool too."""
+    name, engine = f"storm-{uuid7().hex[-12:]}", program.database.engine
+    named(engine, name)
+    storm.pools[name] = engine
+
+
 @asynccontextmanager
 async def over_http(storm: Storm) -> AsyncIterator[None]:
     """Let it come over HTTP too: in process, and through a socket to another pool."""
     other = build(storm.program.settings)
+    watched(storm, other)
     async with (
         serving(storm.program) as inside,
         listening(other) as port,
@@ -142,6 +149,7 @@ def hold(storm: Storm, *, cancelled: int) -> None:
     assert storm.proxy.counts["cancel requests"] > 0
     assert counts["used at once"] == POOL
     assert counts["most held"] == POOL
+    assert counts["held by the other"] > 0
 
 
 class TestCancellation:

@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from flatbed.tenants.kit.failpoints import Failpoint
-from tests.faults.crew import How, crew_in
+from tests.faults.crew import VICTIMS, How, Tally, crew_in
 from tests.faults.house import House
 from tests.faults.places import PLACES
 
@@ -35,7 +35,7 @@ async def failpoints(house: House, rounds: int, number: random.Random) -> int:
     """Random failpoints at random passings; how many fired."""
     left, fired = rounds, 0
     while left:
-        async with crew_in(house) as crew:
+        async with crew_in(house, number) as crew:
             for _ in range(min(left, IN_A_REALM)):
                 point = number.choice(list(Failpoint))
                 how = number.choice(list(How))
@@ -47,25 +47,31 @@ async def failpoints(house: House, rounds: int, number: random.Random) -> int:
     return fired
 
 
-async def storms(house: House, kills: int, number: random.Random) -> int:
-    """Random kills under load; how many acts were answered."""
-    left, acts = kills, 0
+async def storms(house: House, kills: int, number: random.Random) -> Tally:
+    """Random kills under load; what was hit, and what clients did meanwhile."""
+    left, total = kills, Tally()
     while left:
-        async with crew_in(house) as crew:
+        async with crew_in(house, number) as crew:
             while left and crew.tally.rounds < IN_A_REALM:
                 some = min(left, IN_A_STORM)
-                await crew.storm(some, number)
+                await crew.storm(some)
                 left -= some
             assert await crew.findings(crew.done) == []
-            acts += crew.tally.acts
             assert crew.tally.replayed > 1
-    return acts
+            total.acts += crew.tally.acts
+            total.repeated += crew.tally.repeated
+            total.under_load += crew.tally.under_load
+            total.kills.update(crew.tally.kills)
+    return total
 
 
 class TestStorm:
     @pytest.mark.timeout(300)
     async def test_a_few_kills_at_any_moment_lose_nothing(self, house: House) -> None:
-        assert await storms(house, 5, seeded()) > 5
+        total = await storms(house, 5, seeded())
+        assert total.kills.total() == 5
+        assert total.under_load >= 2
+        assert total.acts > 5
 
     @pytest.mark.long
     @pytest.mark.timeout(DAY)
@@ -75,4 +81,10 @@ class TestStorm:
     @pytest.mark.long
     @pytest.mark.timeout(DAY)
     async def test_any_kill_at_any_moment_loses_nothing(self, house: House) -> None:
-        assert await storms(house, KILLS, seeded()) >= KILLS
+        total = await storms(house, KILLS, seeded())
+        print(total)  # noqa: T201 - how much it was
+        assert total.kills.total() == KILLS
+        assert min(total.kills[victim] for victim in VICTIMS) > KILLS // 6
+        assert total.under_load > KILLS // 2
+        assert total.repeated > KILLS // 20
+        assert total.acts >= KILLS

@@ -168,7 +168,8 @@ class TestCommit:
             assert difference(await effects(stage.plain), before) == stage.once, case
             shot = await OPERATIONS[operation](stage.site)
         assert sum(stage.proxy.counts[cut] for cut in Cut) == len(COMMIT_FAULTS)
-        assert sum(statuses.values()) == len(COMMIT_FAULTS)
+        # Each of these leaves it open whether the change was made, and each has told so.
+        assert 0 < statuses[503] < len(COMMIT_FAULTS), statuses
 
     async def test_without_a_key_the_program_never_doubles_it(
         self, stage: Stage, operation: str

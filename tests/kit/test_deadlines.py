@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select, text
-from sqlalchemy.exc import DBAPIError
 from structlog.testing import capture_logs
 
 from flatbed.tenants.kit.audit import mutation
@@ -15,7 +14,7 @@ from flatbed.tenants.kit.database.context import CandidateRange
 from flatbed.tenants.kit.database.engine import Database, create_engine
 from flatbed.tenants.kit.database.kernel_tables import AuditPending, Deadline
 from flatbed.tenants.kit.database.limits import LIMITS
-from flatbed.tenants.kit.database.session import TenantSession
+from flatbed.tenants.kit.database.session import PlaneSession, TenantSession
 from flatbed.tenants.kit.database.urls import Plain
 from flatbed.tenants.kit.deadlines import (
     ATTEMPTS,
@@ -27,7 +26,6 @@ from flatbed.tenants.kit.deadlines import (
     schedule,
     sweep_tenant,
 )
-from flatbed.tenants.kit.failures import is_lost
 from flatbed.tenants.kit.ids import uuid7
 from flatbed.tenants.kit.problems import UnavailableError
 from tests.support.deadlines import DAY, Journal, fail, set_deadline, wakeups
@@ -300,27 +298,55 @@ class TestSweepTenant:
                 assert await admin_connection.fetchval("SELECT pg_terminate_backend($1, 5000)", pid)
                 await session.execute(text("SELECT 1"))
 
-        with pytest.raises(DBAPIError) as caught:
-            await sweep(world, now, note=unlucky)
-        assert is_lost(caught.value)
-        (deadline,) = await open_deadlines(world)
-        assert (deadline.attempts, deadline.retry_at) == (0, None)
         assert await sweep(world, now, note=unlucky) == Swept(handled=1)
         async with world.reading() as session:
             assert await session.scalar(select(func.count()).select_from(AuditPending)) == 1
 
-    async def test_a_silent_database_is_no_failure_of_the_deadline(self, world: World) -> None:
+    async def test_a_database_that_is_away_is_no_failure_of_the_deadline(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         now, runs = system_now(), 0
         await set_deadline(world, now)
 
-        async def unanswered(_: TenantSession, __: Deadline) -> None:
+        async def away(_: TenantSession, __: Deadline) -> None:
             nonlocal runs
             runs += 1
+            monkeypatch.setattr(PlaneSession, "scalar", silent)
             raise TimeoutError  # what the driver raises
 
+        async def silent(*_: object) -> None:
+            raise TimeoutError
+
         with pytest.raises(UnavailableError):
-            await sweep(world, now, note=unanswered)
+            await sweep(world, now, note=away)
+        monkeypatch.undo()
         assert runs == 1
         (deadline,) = await open_deadlines(world)
         assert (deadline.attempts, deadline.retry_at) == (0, None)
         assert await sweep(world, now, note=Journal()) == Swept(handled=1)
+
+    async def test_one_that_loses_its_connection_each_time_keeps_nobody_waiting(
+        self, world: World
+    ) -> None:
+        """The database is there, so the deadline itself is what fails, and dies in the end."""
+        now, journal, runs = system_now(), Journal(), 0
+        poison = await set_deadline(world, now - DAY, kind="poison")
+        behind = await set_deadline(world, now, kind="note")
+
+        async def kill_itself(session: TenantSession, _: Deadline) -> None:
+            nonlocal runs
+            runs += 1
+            await session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+        swept = await sweep(world, now, poison=kill_itself, note=journal)
+        assert swept == Swept(handled=1, failed=1)
+        assert journal.lines == [(behind, now)]
+        assert runs == 2
+        (deadline,) = await open_deadlines(world)
+        assert (deadline.subject_id, deadline.attempts) == (poison, 1)
+        for _ in range(ATTEMPTS):
+            now += DAY
+            await sweep(world, now, poison=kill_itself)
+        async with world.reading() as session:
+            (letter,) = await dead_letters(session)
+        assert letter.subject_id == poison

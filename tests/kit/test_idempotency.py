@@ -102,7 +102,7 @@ class TestMismatch:
         assert (answer.status_code, answer.json()["code"]) == (422, "idempotency-mismatch")
         assert await effects(world) == (1, 1)
 
-    @pytest.mark.parametrize("key", ["", "x" * 256, "tab\there"])
+    @pytest.mark.parametrize("key", ["", "x" * 256, "tab\there", "a space"])
     async def test_a_key_that_is_none_is_refused(
         self, client: httpx.AsyncClient, world: World, key: str
     ) -> None:

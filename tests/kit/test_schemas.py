@@ -1,12 +1,13 @@
 """Request bodies take numbers and truth values as such; what the document says is what is taken."""
 
 import json
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 import pytest
 from pydantic import Field, TypeAdapter, ValidationError
 
-from flatbed.tenants.kit.schemas import Input
+from flatbed.tenants.kit.schemas import Input, UtcInstant
 
 
 class Inner(Input):
@@ -42,6 +43,56 @@ class Outer(Input):
     either: Annotated[First | Second, Field(discriminator="kind")] | None = None
     text: str = ""
     level: Literal[1, 2] = 1
+
+
+class Dated(Input):
+    """A day, an instant, and one in a list."""
+
+    on: date | None = None
+    at: datetime | None = None
+    all: list[UtcInstant] = Field(default=[])
+
+
+class TestTime:
+    """What is no day and no instant in RFC 3339 is none here either."""
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"on": 0},
+            {"on": 86_400.0},
+            {"on": "0"},
+            {"on": "86400"},
+            {"on": "2026-11-29T00:00:00Z"},
+            {"on": "2026-1-2"},
+            {"on": "٢٠٢٦-11-29"},
+            {"on": True},
+            {"at": 0},
+            {"at": 0.5},
+            {"at": "0.5"},
+            {"at": "1700000000"},
+            {"at": "2026-11-29"},
+            {"all": ["0"]},
+            {"all": [1]},
+        ],
+    )
+    def test_what_is_written_otherwise_is_refused(self, body: dict[str, object]) -> None:
+        with pytest.raises(ValidationError):
+            Dated.model_validate(body)
+        with pytest.raises(ValidationError):
+            Dated.model_validate_json(json.dumps(body))
+
+    def test_what_is_written_so_is_taken(self) -> None:
+        for at in ("2026-11-29T10:00:00+01:00", "2026-11-29 09:00Z", "2026-11-29t09:00:00.25z"):
+            body = {"on": "2026-11-29", "at": at, "all": [at]}
+            for taken in (Dated.model_validate(body), Dated.model_validate_json(json.dumps(body))):
+                assert taken.on == date(2026, 11, 29)
+                assert taken.all[0].hour == 9
+
+    @pytest.mark.parametrize("text", ["0", "0.5", "1700000000", "2026-11-29"])
+    def test_a_query_parameter_too(self, text: str) -> None:
+        with pytest.raises(ValidationError):
+            TypeAdapter(UtcInstant).validate_python(text)
 
 
 class TestInput:

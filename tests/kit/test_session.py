@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,20 +14,19 @@ from starlette.types import Message, Receive, Scope, Send
 
 from flatbed.tenants.kit.audit import mutation, record
 from flatbed.tenants.kit.clock import system_now
-from flatbed.tenants.kit.database.connection import ContextMissingError, TransactionAbortedError
+from flatbed.tenants.kit.database.connection import (
+    BoundConnection,
+    ContextMissingError,
+    TransactionAbortedError,
+)
 from flatbed.tenants.kit.database.context import CandidateRange
 from flatbed.tenants.kit.database.kernel_tables import (
-    AgencyAuditPending,
     AuditPending,
     Deadline,
     IdempotencyKey,
-    Realm,
 )
 from flatbed.tenants.kit.database.session import (
     PlaneSession,
-    SavepointError,
-    TenantSession,
-    agency_plane,
 )
 from flatbed.tenants.kit.database.urls import Plain, connect
 from flatbed.tenants.kit.deadlines import schedule
@@ -305,61 +305,34 @@ class TestCancellation:
             await asyncio.sleep(0.1)
         assert await left_open(admin_connection) == 0
 
-
-class TestAgencyPlane:
-    async def test_it_is_on_inside_the_block_and_off_after_it(self, world: World) -> None:
-        async with world.agency() as before:
-            record(before, "thing.made", "staff", uuid7())
-        async with world.tenant() as session:
-            mutation(session, "thing.made", "off", uuid7())
-            assert await count(session, AgencyAuditPending) == 0
-            async with agency_plane(session) as agency:
-                assert await count(agency, AgencyAuditPending) == 1
-                assert await count(session) == 1
-                record(agency, "thing.linked", "staff", uuid7())
-            assert await count(session, AgencyAuditPending) == 0
-        async with world.agency() as after:
-            assert await count(after, AgencyAuditPending) == 2
-
-    async def test_another_realms_rows_stay_hidden(self, world: World) -> None:
-        other = uuid7()
-        await world.open_realm(other)
-        async with world.agency(other) as elsewhere:
-            record(elsewhere, "thing.made", "staff", uuid7())
-        async with world.tenant() as session, agency_plane(session) as agency:
-            assert await count(agency, AgencyAuditPending) == 0
-            assert (await agency.scalars(select(Realm.id))).all() == [world.realm_id]
-
-    async def test_an_error_inside_dooms_the_transaction_even_if_it_is_caught(
-        self, world: World
+    @pytest.mark.parametrize("times", [1, 2])
+    async def test_a_cancellation_while_a_failure_is_rolled_back_is_heard(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, times: int
     ) -> None:
-        async def fail(session: TenantSession) -> None:
-            async with agency_plane(session):
-                raise ZeroDivisionError
+        """And the connection is whole: whoever was to stop stops, and nothing is left."""
+        rolling, execute = asyncio.Event(), BoundConnection.execute
 
-        async def work() -> None:
+        async def slow(self: BoundConnection, query: str, *args: Any, **more: Any) -> str:
+            if query.startswith("ROLLBACK"):
+                rolling.set()
+                await asyncio.sleep(0.1)
+            return await execute(self, query, *args, **more)
+
+        async def fail() -> None:
             async with world.tenant() as session:
-                mutation(session, "thing.made", "off", uuid7())
-                with pytest.raises(ZeroDivisionError):
-                    await fail(session)
+                await session.execute(text("SELECT 1"))
+                raise NotFoundError
 
-        with pytest.raises(TransactionAbortedError):
-            await work()
-        assert await pending(world) == 0
-
-    async def test_no_savepoint_spans_its_beginning(self, world: World) -> None:
-        async def work() -> None:
-            async with world.tenant() as session, session.begin_nested(), agency_plane(session):
-                pass
-
-        with pytest.raises(SavepointError):
-            await work()
-
-    async def test_no_savepoint_spans_its_end(self, world: World) -> None:
-        async def work() -> None:
-            async with world.tenant() as session, agency_plane(session) as agency:
-                savepoint = await agency.begin_nested()
-                assert savepoint.is_active
-
-        with pytest.raises(SavepointError):
-            await work()
+        monkeypatch.setattr(BoundConnection, "execute", slow)
+        task = asyncio.create_task(fail())
+        await asyncio.wait_for(rolling.wait(), 5)
+        for _ in range(times):
+            task.cancel()
+            await asyncio.sleep(0.01)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        pool = world.database.engine.pool
+        assert isinstance(pool, QueuePool)
+        assert pool.checkedout() == 0
+        async with world.tenant() as session:
+            assert await session.scalar(text("SELECT 1")) == 1

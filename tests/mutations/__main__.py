@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 from dataclasses import asdict
 
@@ -34,6 +35,8 @@ def main() -> int:
         stale = check(picked)
         _print("\n".join(stale) or f"{len(picked)} holes fit")
         return 1 if stale else 0
+    # What it has started must not outlive it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         verdicts = try_all(picked, jobs=wanted.jobs, tell=_progress)
     except (BaselineError, StaleHoleError) as error:

@@ -20,7 +20,7 @@ _SHAPES_SCHEMA: Final = (
     "flatbed/tenants/kit/database/provision.py",
     "flatbed/tenants/kit/database/migrate.py",
 )
-_MEMBERS: Final = {"name", "why", "tests", "edit", "sql", "short", "in_setup"}
+_MEMBERS: Final = {"name", "why", "tests", "edit", "sql", "short", "refusal"}
 
 
 class StaleHoleError(Exception):
@@ -60,9 +60,9 @@ class Edit:
 class Hole:
     """One hole.
 
-    ``tests`` are the pytest node ids that must notice it. ``in_setup`` says that a fixture may be
-    what fails: the program refuses to start, or nothing works at all. ``short`` are run by
-    ``make check``, the others by ``make check-long``.
+    ``tests`` are the pytest node ids that must notice it. ``refusal`` names the program's own
+    error where it, and no test, refuses, be it in a fixture. ``short`` are run by ``make check``,
+    the others by ``make check-long``.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Hole:
     edits: tuple[Edit, ...]
     sql: tuple[str, ...]
     short: bool
-    in_setup: bool
+    refusal: str
 
     @property
     def shapes_schema(self) -> bool:
@@ -149,5 +149,5 @@ def _hole(table: Mapping[str, Any]) -> Hole:
         edits=tuple(Edit(**edit) for edit in edits),
         sql=tuple(table.get("sql", ())),
         short=table.get("short", False),
-        in_setup=table.get("in_setup", False),
+        refusal=table.get("refusal", ""),
     )

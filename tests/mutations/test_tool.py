@@ -16,7 +16,7 @@ HOLE = Hole(
     edits=(Edit(MODULE, "one", "two"),),
     sql=(),
     short=False,
-    in_setup=False,
+    refusal="",
 )
 FAILURE = {"test": "tests/test_x.py::test", "when": "call", "error": "AssertionError", "text": "1"}
 
@@ -96,6 +96,7 @@ class TestVerdict:
             {"error": "NameError"},
             {"error": "ImportError"},
             {"error": "TypeError"},
+            {"error": "KeyError"},
             {"error": "Failed", "text": "Timeout (>90.0s) from pytest-timeout."},
             {"when": "setup"},
         ],
@@ -104,10 +105,12 @@ class TestVerdict:
         said, why = verdict_of(HOLE, run(tmp_path, 1, {**FAILURE, **more}), tmp_path)
         assert (said, "tests/test_x.py::test" in why) == ("broken", True)
 
-    def test_a_hole_may_say_that_nothing_starts_with_it(self, tmp_path: Path) -> None:
-        hole = replace(HOLE, in_setup=True)
-        seen = run(tmp_path, 1, {**FAILURE, "when": "setup"})
-        assert verdict_of(hole, seen, tmp_path)[0] == "caught"
+    def test_a_hole_may_name_the_programs_own_refusal(self, tmp_path: Path) -> None:
+        hole = replace(HOLE, refusal="IntegrityError")
+        for when in ("setup", "call"):
+            seen = run(tmp_path, 1, {**FAILURE, "error": "IntegrityError", "when": when})
+            assert verdict_of(hole, seen, tmp_path)[0] == "caught"
+            assert verdict_of(HOLE, seen, tmp_path)[0] == "broken"
 
 
 class TestCatalogue:

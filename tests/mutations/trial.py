@@ -20,33 +20,23 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from flatbed.tenants.kit.database.migrate import upgrade
-from flatbed.tenants.kit.database.provision import provision
+from flatbed.tenants.kit.database.provision import provision, quoted
+from flatbed.tenants.kit.database.urls import connect, with_database
+from flatbed.tenants.kit.embedded.locks import FileLock
 from flatbed.tenants.kit.embedded.server import EmbeddedPostgres
 from tests.mutations.catalogue import Hole, StaleHoleError
 from tests.mutations.witness import REPORT
-from tests.support.postgres import ADMIN_URL, TEMPLATE, passwords
+from tests.support.postgres import ADMIN_URL, PREFIX, TEMPLATE, passwords
 
 ROOT: Final = Path(__file__).parents[2]
 SECONDS_PER_TEST: Final = 90
 SECONDS_PER_RUN: Final = 400
-_TEMPLATE_NAME: Final = "mutations_template"
 # Only what the suite needs: loading every installed plugin takes longer than most of the tests.
 _PLUGINS: Final = ("pytest_asyncio.plugin", "pytest_timeout", "_hypothesis_pytestplugin")
 _OPTIONS: Final = ("-x", "-q", "-p", "no:cacheprovider", "-o", f"timeout={SECONDS_PER_TEST}")
 _FOREIGN: Final = ("PYTEST_", "PYTHON", "FLATBED_", "COV", "RUN_LONG", "MUTATION_")
-# What a plant that is itself wrong raises; a suite that meets one of these has noticed nothing.
-_ACCIDENTS: Final = frozenset(
-    {
-        "AttributeError",
-        "ImportError",
-        "IndentationError",
-        "ModuleNotFoundError",
-        "NameError",
-        "SyntaxError",
-        "TypeError",
-        "UnboundLocalError",
-    }
-)
+# A test that finds something wrong says so; whatever else is raised may be a mistake of the plant.
+_FINDINGS: Final = frozenset({"AssertionError", "Failed"})
 
 Said = Literal["caught", "survived", "broken"]
 
@@ -82,6 +72,11 @@ class Laboratory:
 
     folder: Path
     admin_url: str
+
+    @property
+    def template(self) -> str:
+        """The name of the migrated database that runs copy theirs from."""
+        return f"{self.folder.name.replace('-', '_')}_template"
 
     @property
     def pristine(self) -> Path:
@@ -139,7 +134,7 @@ class Laboratory:
             ADMIN_URL: self.admin_url,
         }
         if not fresh_schema:
-            env[TEMPLATE] = _TEMPLATE_NAME
+            env[TEMPLATE] = self.template
         plugins = [part for name in (*_PLUGINS, _WITNESS) for part in ("-p", name)]
         command = [sys.executable, "-m", "pytest", *plugins, *_OPTIONS, *tests]
         try:
@@ -173,8 +168,9 @@ _WITNESS: Final = "tests.mutations.witness"
 def verdict_of(hole: Hole, run: Run, tree: Path) -> tuple[Said, str]:
     """What a run says of a hole, and which test or what reason.
 
-    Caught is what a test of the suite itself found wrong. An import or collection error, a time
-    that ran out, a mistake of the plant, or a run of another program than the copy proves nothing.
+    Caught is what a test of the suite itself found wrong, or the program's own refusal that the
+    hole names. An import or collection error, a time that ran out, a mistake of the plant, or a
+    run of another program than the copy proves nothing.
     """
     if reason := _strays(run, tree) or _unloaded(hole, run, tree):
         return "broken", reason
@@ -185,10 +181,10 @@ def verdict_of(hole: Hole, run: Run, tree: Path) -> tuple[Said, str]:
     first = run.failed[0]
     line = first["text"].strip().partition("\n")[0][:160]
     shown = f"{first['test']} ({first['error']}: {line})"
-    if first["error"] in _ACCIDENTS or line.startswith("Timeout"):
+    if first["error"] not in _FINDINGS | {hole.refusal} or line.startswith("Timeout"):
         return "broken", f"an accident, no finding: {shown}"
-    if first["when"] != "call" and not hole.in_setup:
-        return "broken", f"in {first['when']}, which the hole does not expect: {shown}"
+    if first["when"] != "call" and first["error"] != hole.refusal:
+        return "broken", f"in {first['when']}, where nothing is tested: {shown}"
     return "caught", shown
 
 
@@ -256,24 +252,40 @@ def try_all(
 
 @contextmanager
 def laboratory() -> Iterator[Laboratory]:
-    """A copy of the tree and a server, gone at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="flatbed-mutations-"))
+    """A copy of the tree and a server, gone at the end.
+
+    The server is the one that the suite was told to use, if any.
+    """
+    # Laid out as the suite's own folder, which sweeps up what a killed run leaves.
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     folder.chmod(0o711)  # the server's user passes through when we are root
+    alive = FileLock(folder / "alive")
+    alive.share()
     server = EmbeddedPostgres(folder / "server", durable=False)
+    lab = Laboratory(folder, os.environ.get(ADMIN_URL) or server.start().url())
     try:
-        admin_url = server.start().url()
-        asyncio.run(_make_template(admin_url))
-        lab = Laboratory(folder, admin_url)
+        asyncio.run(_make_template(lab))
         copy_tree(lab.pristine)
         yield lab
     finally:
+        if ADMIN_URL in os.environ:
+            asyncio.run(_drop_template(lab))
         server.destroy()
+        alive.release()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _make_template(admin_url: str) -> None:
-    made = await provision(admin_url, _TEMPLATE_NAME, passwords=passwords(admin_url))
+async def _make_template(lab: Laboratory) -> None:
+    made = await provision(lab.admin_url, lab.template, passwords=passwords(lab.admin_url))
     await upgrade(made.owner_url)
+
+
+async def _drop_template(lab: Laboratory) -> None:
+    server = await connect(with_database(lab.admin_url, "postgres"))
+    try:
+        await server.execute(f"DROP DATABASE IF EXISTS {quoted(lab.template)} WITH (FORCE)")
+    finally:
+        await server.close()
 
 
 def copy_tree(target: Path) -> None:

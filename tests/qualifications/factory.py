@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
-from flatbed.app.qualifications.rules.windows import Calendar
+from flatbed.app.qualifications.rules.terms import Calendar
 from flatbed.tenants.kit.database.kernel_tables import Event, EventPending
 from flatbed.tenants.kit.ids import decode
 from tests.api.support import Client, World

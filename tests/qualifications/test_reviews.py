@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from flatbed.app.qualifications.rules.windows import resumed_term
+from flatbed.app.qualifications.rules.terms import resumed_term
 from tests.api.support import Client, World
 from tests.qualifications.factory import CALENDAR, Qualified, instant, qualified
 

@@ -38,7 +38,7 @@ from flatbed.tenants.kit.embedded.server import EmbeddedPostgres
 ADMIN_URL = "FLATBED_TEST_ADMIN_URL"
 TEMPLATE = "FLATBED_TEST_TEMPLATE"
 """Names a migrated database on the server of `ADMIN_URL` to copy from; absent: one is made."""
-_PREFIX = "flatbed-test-"
+PREFIX = "flatbed-test-"
 _NEWBORN_SECONDS = 30
 T = TypeVar("T")
 
@@ -78,9 +78,9 @@ class Suite:
     @classmethod
     def begin(cls) -> "Suite":
         """Make the folder of a run, after removing those of runs that were killed."""
-        for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
             _sweep(left)
-        suite = cls(Path(tempfile.mkdtemp(prefix=_PREFIX)))
+        suite = cls(Path(tempfile.mkdtemp(prefix=PREFIX)))
         suite.folder.chmod(0o711)  # the server's user passes through when we are root
         suite._alive.share()
         return suite

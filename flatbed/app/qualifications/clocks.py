@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final
 
 from flatbed.app.qualifications.models import Dispute, Qualification
-from flatbed.app.qualifications.rules.windows import REMINDER_DAYS, AcceptanceTerm, Calendar
+from flatbed.app.qualifications.rules.terms import REMINDER_DAYS, AcceptanceTerm, Calendar
 from flatbed.tenants.kit import deadlines
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
 from flatbed.tenants.organizations.service import organization_of

@@ -13,7 +13,7 @@ from flatbed.app.qualifications.errors import (
 )
 from flatbed.app.qualifications.models import Dispute, Qualification, QualificationReview
 from flatbed.app.qualifications.rules.states import Act, Basis, CaseStatus, Status
-from flatbed.app.qualifications.rules.windows import resumed_term
+from flatbed.app.qualifications.rules.terms import resumed_term
 from flatbed.app.qualifications.schemas import DecisionCreate, QualificationRead
 from flatbed.tenants.access.principal import Principal, Role
 from flatbed.tenants.kit.audit import mutation

@@ -20,7 +20,7 @@ from flatbed.app.qualifications.models import Dispute, Qualification
 from flatbed.app.qualifications.reading import read_dispute
 from flatbed.app.qualifications.rules.already_known import ALREADY_KNOWN, KnownContact, two_way
 from flatbed.app.qualifications.rules.states import Act, CaseStatus, Status
-from flatbed.app.qualifications.rules.windows import answer_by, decide_by
+from flatbed.app.qualifications.rules.terms import answer_by, decide_by
 from flatbed.app.qualifications.schemas import (
     DisputeAnswer,
     DisputeCreate,

@@ -12,7 +12,7 @@ from flatbed.app.qualifications.dossier import freeze
 from flatbed.app.qualifications.errors import AlreadyQualifiedError
 from flatbed.app.qualifications.models import Qualification
 from flatbed.app.qualifications.rules.states import Status
-from flatbed.app.qualifications.rules.windows import Calendar, acceptance_term
+from flatbed.app.qualifications.rules.terms import Calendar, acceptance_term
 from flatbed.app.qualifications.schemas import QualificationCreate, QualificationRead
 from flatbed.billing.facade import (
     CapReachedError,

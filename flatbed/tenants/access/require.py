@@ -1,4 +1,4 @@
-"""``require(scope)``: authenticate, look up the permission, and open the one transaction.
+"""``require(scope)``: admit in a short transaction, then open the request's own.
 
 An endpoint says ``call: Annotated[TenantCall, require("campaigns:write").tenant]`` and receives a
 transaction that is already bound. It is committed before the response starts

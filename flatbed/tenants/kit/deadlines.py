@@ -228,7 +228,7 @@ class _Sweep:
     tenant_id: UUID
     until: datetime
 
-    async def step(self, *, is_patient: bool = True) -> Swept | None:
+    async def step(self, *, is_patient: bool = True, is_again: bool = False) -> Swept | None:
         """Handle the next due deadline; None when there is none.
 
         Raises:
@@ -240,9 +240,12 @@ class _Sweep:
         except OvertakenError:
             return Swept()
         except Exception as error:  # one deadline must not stop the others
-            # A database that is away or silent is no failure of the deadline's.
-            if not taken or is_lost(error) or isinstance(error, UnavailableError):
+            if not taken:
                 raise
+            # A database that is away or silent is no failure of the deadline's; one that is there
+            # and is lost over the same deadline twice is.
+            if _is_away(error) and not is_again:
+                return await self.step(is_patient=is_patient, is_again=True)
             await self._postpone(taken[0], error)
             is_dead = taken[0].attempts + 1 >= ATTEMPTS
             DEADLINES.labels(taken[0].kind, "dead" if is_dead else "failed").inc()
@@ -337,6 +340,10 @@ class _Sweep:
             )
             if attempts < ATTEMPTS:
                 await _wake(session, retry_at)
+
+
+def _is_away(error: Exception) -> bool:
+    return is_lost(error) or isinstance(error, UnavailableError)
 
 
 def _handling(session: TenantSession) -> _Handling | None:

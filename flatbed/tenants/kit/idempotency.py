@@ -6,6 +6,7 @@ no effect and runs again. Keys belong to (tenant or realm, client).
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,16 +17,18 @@ from sqlalchemy import CursorResult, delete, func, select, tuple_
 
 from flatbed.tenants.kit.clock import system_now
 from flatbed.tenants.kit.database.kernel_tables import AgencyIdempotencyKey, IdempotencyKey
+from flatbed.tenants.kit.database.progress import follows_loss
 from flatbed.tenants.kit.database.session import AgencySession, TenantSession
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.problems import (
     IdempotencyConflictError,
     IdempotencyKeyError,
     IdempotencyMismatchError,
+    UnavailableError,
 )
 
 LIFETIME = timedelta(days=7)
-LONGEST = 255
+VISIBLE = re.compile("[!-~]{1,255}")
 PURGED_AT_ONCE = 5000
 
 
@@ -57,7 +60,7 @@ class Key:
             target: path and query as sent.
             body: the raw body.
         """
-        if not 1 <= len(key) <= LONGEST or not key.isascii() or not key.isprintable():
+        if not VISIBLE.fullmatch(key):
             raise IdempotencyKeyError
         content = f"{method} {target}\n".encode() + body
         return cls(client_id, key, hashlib.sha256(content).hexdigest())
@@ -68,12 +71,14 @@ async def find(session: TenantSession | AgencySession, key: Key) -> StoredReply 
 
     Raises:
         IdempotencyConflictError: another transaction works under the key now.
+        UnavailableError: so does, after the connection was lost, perhaps our own of before.
         IdempotencyMismatchError: the key was used for another request.
     """
     claim = f"idempotency:{_owner(session)}:{key.client_id}:{key.key}".encode()
     number = int.from_bytes(hashlib.sha256(claim).digest()[:8], signed=True)
     if not await session.scalar(select(func.pg_try_advisory_xact_lock(number))):
-        raise IdempotencyConflictError
+        # Held by our own first run, perhaps, which nobody is going to send again.
+        raise UnavailableError if follows_loss() else IdempotencyConflictError
     row: IdempotencyKey | AgencyIdempotencyKey | None = await session.get(
         _table(session), (_owner(session), key.client_id, key.key)
     )

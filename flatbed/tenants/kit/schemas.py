@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
@@ -116,6 +118,25 @@ MoneyMinor = Annotated[
 ]
 
 
+_ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_ISO_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}.*", re.ASCII)
+
+
+def _iso_day(value: object) -> object:
+    return _written_as(_ISO_DAY, "date_parsing", value)
+
+
+def _iso_instant(value: object) -> object:
+    return _written_as(_ISO_INSTANT, "datetime_parsing", value)
+
+
+def _written_as(form: re.Pattern[str], code: str, value: object) -> object:
+    """Refuse the numbers that pydantic takes for seconds since 1970; RFC 3339 is what we say."""
+    if isinstance(value, int | float) or (isinstance(value, str) and not form.fullmatch(value)):
+        raise PydanticCustomError(code, "Input should be written as in RFC 3339")
+    return value
+
+
 def _utc(moment: datetime) -> datetime:
     try:
         return moment.astimezone(UTC)
@@ -125,6 +146,7 @@ def _utc(moment: datetime) -> datetime:
 
 UtcInstant = Annotated[
     AwareDatetime,
+    BeforeValidator(_iso_instant),
     Field(description="With its offset from UTC.", examples=["2026-03-02T09:30:00+01:00"]),
     AfterValidator(_utc),
 ]
@@ -139,14 +161,15 @@ def unset() -> Any:  # noqa: ANN401 - stands in for a value of any type, and is 
 
 
 def _exact(schema: Any) -> Any:  # noqa: ANN401 - pydantic's description of any type
-    """The same core schema, with whole numbers and booleans taken as such only."""
+    """The same core schema; numbers, booleans, days and instants are taken as such only."""
     if isinstance(schema, list | tuple):
         return type(schema)(_exact(item) for item in schema)
     if not isinstance(schema, dict):
         return schema
     found = {name: _exact(member) for name, member in schema.items()}
-    if found.get("type") == "int":
-        return core_schema.no_info_before_validator_function(_number, found)
+    exact = _EXACT.get(found.get("type", ""))
+    if exact is not None:
+        return core_schema.no_info_before_validator_function(exact, found)
     return {**found, "strict": True} if found.get("type") == "bool" else found
 
 
@@ -157,11 +180,18 @@ def _number(value: object) -> object:
     return value
 
 
+_EXACT: Mapping[str, Callable[[object], object]] = {
+    "int": _number,
+    "date": _iso_day,
+    "datetime": _iso_instant,
+}
+
+
 class Input(BaseModel):
     """A request body: unknown members are refused, so that a typing error is not lost.
 
-    ``"5"`` is no number, and ``1`` no truth value: the document says what is taken, and a sum of
-    money that came as text came by mistake.
+    ``"5"`` is no number, ``1`` no truth value and no instant: the document says what is taken, and
+    a sum of money that came as text came by mistake.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -170,7 +200,7 @@ class Input(BaseModel):
     def __get_pydantic_core_schema__(
         cls, source: type[BaseModel], handler: GetCoreSchemaHandler, /
     ) -> CoreSchema:
-        """Make numbers and booleans exact; everything else keeps its readings."""
+        """Make these exact; everything else keeps its readings."""
         found: CoreSchema = _exact(handler(source))
         return found
 

@@ -108,12 +108,15 @@ class Poller:
         sweep: how a tenant's deadlines are swept. By shares and without waiting for another
             sweeper, so that no tenant keeps the others from theirs.
         share: transactions in which one owner is sealed before the others; None: to the end.
+        topics: what it answers. A worker has one for each, or sealing, which takes moments, would
+            wait for all the tenants whose deadlines are swept.
     """
 
     database: Database
     handlers: DeadlineHandlers
     sweep: Sweep = sweep_share
     share: int | None = SHARE
+    topics: Collection[str] = (DEADLINE, SEAL)
     _resting: dict[Owner, _Rest] = field(default_factory=dict)
 
     async def poll(self, realm_id: UUID | None = None) -> tuple[int, Swept]:
@@ -150,7 +153,7 @@ class Poller:
         self._resting = known
         resting = [owner for owner, rest in known.items() if now < rest.until]
         async with self.database.worker(caller=_caller()) as session:
-            return await _read(session, realm_id, [*resting, *done])
+            return await _read(session, realm_id, self.topics, [*resting, *done])
 
     async def _answer(self, waiting: Waiting) -> Swept:
         swept = Swept()
@@ -211,7 +214,10 @@ async def sweep_realm(database: Database, handlers: DeadlineHandlers, realm_id: 
 
 
 async def _read(
-    session: WorkerSession, realm_id: UUID | None, resting: Collection[Owner] = ()
+    session: WorkerSession,
+    realm_id: UUID | None,
+    topics: Collection[str],
+    resting: Collection[Owner] = (),
 ) -> list[Waiting]:
     """The due wake-ups by owner, deadlines first: handling them leaves more to seal.
 
@@ -222,7 +228,7 @@ async def _read(
     the plan on the index, however many wait for a later day.
     """
     now = system_now()
-    found = _rings(now, resting)
+    found = _rings(now, topics, resting)
     columns = Realm.id, found.c.tenant_id, found.c.topic, Realm.clock_offset_us
     statement = (
         select(*columns, func.array_agg(found.c.id))
@@ -238,12 +244,12 @@ async def _read(
     ]
 
 
-def _rings(now: datetime, resting: Collection[Owner]) -> LateralFromClause:
+def _rings(now: datetime, topics: Collection[str], resting: Collection[Owner]) -> LateralFromClause:
     """For each realm the wake-ups that are due by its clock, the oldest of each topic."""
     ahead = Realm.clock_offset_us * literal(timedelta(microseconds=1), Interval())
     realms_now = literal(now, DateTime(timezone=True)) + ahead
-    due = _oldest(DEADLINE, Wakeup.due_at <= realms_now, resting)
-    return union_all(due, _oldest(SEAL, true(), resting)).lateral("found")
+    due = {DEADLINE: Wakeup.due_at <= realms_now, SEAL: true()}
+    return union_all(*(_oldest(topic, due[topic], resting) for topic in topics)).lateral("found")
 
 
 def _oldest(

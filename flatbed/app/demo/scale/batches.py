@@ -14,7 +14,7 @@ from flatbed.app.demo.scale.rows import ACTOR, Drawn, Unit, rows_of
 from flatbed.app.qualifications.clocks import ACCEPTANCE
 from flatbed.app.qualifications.models import Qualification
 from flatbed.app.qualifications.rules.states import Status
-from flatbed.app.qualifications.rules.windows import Calendar, acceptance_term
+from flatbed.app.qualifications.rules.terms import Calendar, acceptance_term
 from flatbed.billing.facade import Basis, Caps, UsageRequest, accept_all, record_all, unit_key
 from flatbed.tenants.kit.audit import DEADLINE
 from flatbed.tenants.kit.canonical import canonical, digest

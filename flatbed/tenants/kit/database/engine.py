@@ -6,7 +6,7 @@ cancelled connection may still hold an unread reply (incidents, reliability.md).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from uuid import UUID
@@ -252,17 +252,43 @@ async def _transaction(
         await _commit(session, lasting=not read_only and not repeatable)
         failpoint(Failpoint.COMMIT_RETURNED)
     except asyncio.CancelledError:
-        await asyncio.shield(session.invalidate())
+        await _end(session, session.invalidate())
         raise
     except (TimeoutError, asyncpg.InternalClientError) as error:
         # The driver's: no answer came, or half of one, and nobody will read what may still come.
-        await asyncio.shield(session.invalidate())
+        await _end(session, session.invalidate())
         raise UnavailableError from error
     except BaseException:
-        await asyncio.shield(_roll_back(session))
+        await _end(session, _roll_back(session))
         raise
-    finally:
-        await asyncio.shield(session.close())
+    else:
+        await _end(session)
+
+
+async def _end(session: PlaneSession, undo: Coroutine[Any, Any, None] | None = None) -> None:
+    """Undo and close, to the end: who is cancelled meanwhile hears of it afterwards.
+
+    Closing beside a rollback that is under way would raise an error of its own in place of the
+    cancellation, and whoever was to stop would go on.
+    """
+
+    async def work() -> None:
+        try:
+            if undo is not None:
+                await undo
+        finally:
+            await session.close()
+
+    ending, cancelled = asyncio.ensure_future(work()), False
+    while not ending.done():
+        try:
+            await asyncio.wait({ending})
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled and not ending.cancelled():
+        ending.exception()
+        raise asyncio.CancelledError
+    ending.result()
 
 
 async def _roll_back(session: PlaneSession) -> None:

@@ -13,14 +13,16 @@ class Progress:
     """
 
     permanent: bool = False
+    after_loss: bool = False
+    """The run before lost its connection, and its transaction may still be ending."""
 
 
 _RUN: Final[ContextVar[Progress | None]] = ContextVar("flatbed_progress", default=None)
 
 
-def begin() -> Progress:
+def begin(*, after_loss: bool = False) -> Progress:
     """Follow what this task, and those that it starts, commit from now on."""
-    progress = Progress()
+    progress = Progress(after_loss=after_loss)
     _RUN.set(progress)
     return progress
 
@@ -30,3 +32,9 @@ def made_permanent() -> None:
     progress = _RUN.get()
     if progress is not None:
         progress.permanent = True
+
+
+def follows_loss() -> bool:
+    """Whether this is a request's second run, since the first one lost its connection."""
+    progress = _RUN.get()
+    return progress is not None and progress.after_loss

@@ -64,7 +64,7 @@ class _Run:
         self._send = send
         self._used = used
         self._is_last = is_last
-        self._progress = progress.begin()
+        self._progress = progress.begin(after_loss=Again.LOST in used)
         self.again: Again | None = None
         """Set when the response is dropped."""
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flatbed.app.qualifications.rules.windows import (
+from flatbed.app.qualifications.rules.terms import (
     Calendar,
     acceptance_term,
     answer_by,
