@@ -181,6 +181,9 @@ async def asking(url: str) -> AsyncIterator[Asker]:
     connection = await connect(url)
     try:
         rows = await connection.fetch("SELECT relname FROM pg_class WHERE reltuples >= 1000")
-        yield Asker(connection, frozenset(row[0] for row in rows))
+        large = frozenset(row[0] for row in rows)
+        # Without statistics nothing would be large, and no scan of a table wrong.
+        assert {"candidate", "touchpoint", "usage_entry", "audit_entry"} <= large, large
+        yield Asker(connection, large)
     finally:
         await connection.close()
