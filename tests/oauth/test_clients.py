@@ -52,7 +52,7 @@ class TestCreate:
     async def test_a_replay_does_not_hold_the_secret(
         self, house: House, admin_connection: Plain
     ) -> None:
-        key = {"Idempotency-Key": "one client, please"}
+        key = {"Idempotency-Key": "one-client-please"}
         first = await house.call("POST", PATH, body(), headers=key)
         again = await house.call("POST", PATH, body(), headers=key)
         assert again.status_code == 201
