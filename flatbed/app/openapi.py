@@ -124,7 +124,7 @@ def _headers(method: str, permission: Permission) -> list[dict[str, Any]]:
             _header(
                 "Idempotency-Key",
                 "Repeat the request with the same key and it takes effect once (7 days).",
-                {"type": "string", "minLength": 1, "maxLength": 255},
+                {"type": "string", "pattern": "^[!-~]{1,255}$"},
             )
         )
     return found

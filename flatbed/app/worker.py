@@ -14,6 +14,7 @@ import structlog
 
 from flatbed.app.wiring import Program
 from flatbed.tenants.kit import idempotency
+from flatbed.tenants.kit.audit import DEADLINE, SEAL
 from flatbed.tenants.kit.backlog import oldest_wakeup
 from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.database.engine import Database
@@ -23,7 +24,7 @@ from flatbed.tenants.kit.failures import failure_code
 from flatbed.tenants.kit.ids import uuid7
 from flatbed.tenants.kit.jobs.runner import GRACE, LEASE, JobHandler, count_jobs, run_jobs
 from flatbed.tenants.kit.metrics import DEAD_DEADLINES, DEAD_JOBS, OLDEST_WAKEUP, QUEUED_JOBS
-from flatbed.tenants.kit.sweep import SWEEP, Poller, sweep_realm
+from flatbed.tenants.kit.sweep import SWEEP, Poller
 from flatbed.tenants.organizations.walk import every_realm, tenants_of
 
 log = structlog.get_logger(__name__)
@@ -49,9 +50,9 @@ async def run_worker(
     """
     database, handlers = program.database, program.deadlines
     jobs = {**program.jobs, SWEEP: _sweeping(database, handlers)}
-    poller = Poller(database, handlers)
+    pollers = [Poller(database, handlers, topics=(topic,)) for topic in (DEADLINE, SEAL)]
 
-    async def answer() -> timedelta:
+    async def answer(poller: Poller) -> timedelta:
         answered, _ = await poller.poll()
         return timedelta() if answered else IDLE
 
@@ -71,12 +72,14 @@ async def run_worker(
     log.info("worker_started", jobs=sorted(jobs), deadlines=sorted(handlers))
     async with asyncio.TaskGroup() as group:
         group.create_task(_repeat(work, stop))
-        answering = group.create_task(_repeat(answer, stop))
+        answering = [
+            group.create_task(_repeat(partial(answer, poller), stop)) for poller in pollers
+        ]
         housework = [group.create_task(_repeat(step, stop)) for step in (tidy, count)]
         await stop.wait()
         for task in housework:
             task.cancel()  # the next worker does it again
-        _, late = await asyncio.wait({answering}, timeout=grace.total_seconds())
+        _, late = await asyncio.wait(answering, timeout=grace.total_seconds())
         for task in late:
             task.cancel()
     log.info("worker_stopped", cut_off=len(late))
@@ -139,7 +142,9 @@ async def _purge_tenant(
 
 def _sweeping(database: Database, handlers: DeadlineHandlers) -> JobHandler:
     async def sweep(ids: Mapping[str, UUID]) -> None:
-        await sweep_realm(database, handlers, ids["realm_id"])
+        # Its share, and waiting for nobody: a job that did would keep its place from the others.
+        # What is left has its wake-up, and the doorbell goes on.
+        await Poller(database, handlers).poll(ids["realm_id"])
 
     return sweep
 

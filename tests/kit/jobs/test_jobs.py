@@ -7,15 +7,20 @@ from uuid import UUID
 
 import pytest
 
+from flatbed.app.worker import _sweeping
 from flatbed.tenants.kit.audit import mutation
+from flatbed.tenants.kit.canonical import digest
+from flatbed.tenants.kit.clock import system_now
 from flatbed.tenants.kit.database.session import AgencySession, TenantSession
 from flatbed.tenants.kit.database.urls import Plain
 from flatbed.tenants.kit.ids import uuid7
 from flatbed.tenants.kit.jobs import runner
 from flatbed.tenants.kit.jobs.queue import enqueue
-from flatbed.tenants.kit.jobs.runner import dead_jobs, revive_jobs, run_jobs
+from flatbed.tenants.kit.jobs.runner import JobHandler, dead_jobs, revive_jobs, run_jobs
 from flatbed.tenants.kit.problems import ConflictError
+from flatbed.tenants.kit.sweep import Poller
 from tests.kit.jobs.work import Runs, drain
+from tests.support.deadlines import DAY, Journal, set_deadline
 from tests.support.world import World
 
 SECRET = "the e-mail of Ada Lovelace"
@@ -189,3 +194,37 @@ class TestRunJobs:
                 await enqueue(session, job, id=id_)
         await asyncio.gather(drain(world, job, runs), drain(world, job, runs))
         assert sorted(ids["id"] for ids in runs.ids) == sorted(wanted)
+
+
+class TestSweepJob:
+    async def test_a_realm_that_is_being_swept_keeps_no_job_waiting(
+        self, world: World, job: str, admin_connection: Plain
+    ) -> None:
+        """As many moves of its clock as a worker holds jobs, while somebody is at its tenant."""
+        await set_deadline(world, system_now() - DAY)
+        journal, runs, sweeps = Journal(), Runs(), 0
+        real = _sweeping(world.database, {"note": journal})
+
+        async def sweep(ids: Mapping[str, UUID]) -> None:
+            nonlocal sweeps
+            sweeps += 1
+            await real(ids)
+
+        turn = int(digest(["sweep", world.tenants[0]])[:15], 16)
+        await admin_connection.execute("SELECT pg_advisory_lock($1)", turn)
+        try:
+            async with world.agency() as session:
+                for _ in range(runner.AT_ONCE):
+                    await enqueue(session, f"{job}-sweep", realm_id=world.realm_id)
+            async with world.agency() as session:
+                await enqueue(session, job)
+            jobs: dict[str, JobHandler] = {f"{job}-sweep": sweep, job: runs}
+            await asyncio.wait_for(run_jobs(world.url, jobs, asyncio.Event(), drain=True), 30)
+            assert runs.ids == [{}]
+            assert sweeps == runner.AT_ONCE
+            assert journal.lines == []
+        finally:
+            await admin_connection.execute("SELECT pg_advisory_unlock($1)", turn)
+        # The wake-up stands: whoever comes next handles it.
+        await Poller(world.database, {"note": journal}).poll(world.realm_id)
+        assert len(journal.lines) == 1
