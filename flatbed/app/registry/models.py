@@ -23,7 +23,12 @@ class CompanyGroup(AgencyRow, Base):
     """Companies billed as one. A merged group points at the one that goes on."""
 
     __tablename__ = "company_group"
-    __table_args__ = (of_realm(), realm_parent("company_group", "merged_into_id"), AGENCY)
+    __table_args__ = (
+        of_realm(),
+        realm_parent("company_group", "merged_into_id"),
+        Index(None, "realm_id", "created_at", "id"),
+        AGENCY,
+    )
 
     name: Mapped[str]
     merged_into_id: Mapped[UUID | None]

@@ -1,6 +1,6 @@
 """The table of price lists."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Integer, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flatbed.tenants.kit.database.columns import AGENCY, VERSIONED, of_realm
@@ -20,6 +20,7 @@ class PriceList(AgencyRow, Resource, Base):
         CheckConstraint("unit_price > 0", name="unit_price"),
         CheckConstraint("number > 0", name="number"),
         CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
+        Index(None, "realm_id", "updated_at", "id"),
         AGENCY,
     )
     __mapper_args__ = VERSIONED

@@ -45,6 +45,7 @@ class OAuthClient(AgencyRow, Tracked, Base):
         ),
         Index(None, "realm_id", "tenant_id"),
         Index(None, "realm_id", "staff_id"),
+        Index(None, "realm_id", "updated_at", "id"),
         AGENCY,
     )
     __mapper_args__ = TRACKED

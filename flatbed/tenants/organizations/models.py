@@ -1,6 +1,6 @@
 """The tables of ISVs and agency staff."""
 
-from sqlalchemy import CheckConstraint, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped
 
 from flatbed.tenants.kit.database.columns import AGENCY, VERSIONED, of_realm, one_of
@@ -18,6 +18,7 @@ class Organization(AgencyRow, Resource, Base):
         one_of("status", "active", "suspended"),
         CheckConstraint("country ~ '^[A-Z]{2}$'", name="country"),
         CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
+        Index(None, "realm_id", "updated_at", "id"),
         AGENCY,
     )
     __mapper_args__ = VERSIONED
@@ -39,6 +40,7 @@ class Staff(AgencyRow, Resource, Base):
         UniqueConstraint("realm_id", "email"),
         CheckConstraint("email = lower(email)", name="email"),
         one_of("role", "hunter", "lead", "finance", "compliance", "admin"),
+        Index(None, "realm_id", "updated_at", "id"),
         AGENCY,
     )
     __mapper_args__ = VERSIONED
