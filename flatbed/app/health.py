@@ -1,4 +1,4 @@
-"""Liveness, which needs nothing, and readiness, which needs the database at head."""
+"""Liveness, which needs nothing, and readiness, which needs a database that serves us."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ import asyncpg
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from flatbed.tenants.kit.database.guard import migrations_at_head
+from flatbed.tenants.kit.database.guard import migrations_suffice, takes_writes
 from flatbed.tenants.kit.database.limits import server_settings
 from flatbed.tenants.kit.database.urls import Plain, connect
 from flatbed.tenants.kit.http import reply
@@ -34,7 +34,7 @@ class Health(BaseModel):
 
 
 class NotReadyError(Problem):
-    """The database does not answer, its migrations are not at head, or the process is stopping."""
+    """The database is silent, a standby or lacks migrations, or the process is stopping."""
 
     status = 503
     code = "not-ready"
@@ -60,7 +60,7 @@ class Readiness:
     _answer: bool = False
 
     async def check(self) -> bool:
-        """Whether the database answers and its migrations are at head."""
+        """Whether the database answers, takes writes and has our migrations, or newer ones."""
         async with self._asking:
             if time.monotonic() - self._asked > FRESH_SECONDS:
                 self._answer = await self._ask()
@@ -73,7 +73,9 @@ class Readiness:
             async with asyncio.timeout(READY_SECONDS):
                 if self._connection is None:
                     self._connection = await connect(self.url, settings=SETTINGS)
-                return await migrations_at_head(self._connection)
+                suffice = await migrations_suffice(self._connection)
+                # Asked anew each time: the server that we are connected to may be promoted.
+                return suffice and await takes_writes(self._connection)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, LOST) as error:
             # Unreachable, silent, starting up, full, or of another password.
             self.close()

@@ -4,6 +4,8 @@ The document is made from the routes and the permission table, and committed as
 ``openapi/openapi.json``; the check fails on a difference.
 """
 
+import copy
+import threading
 from typing import Any
 
 from fastapi import FastAPI
@@ -43,13 +45,17 @@ STATUS_TEXT = {
 
 
 def install(app: FastAPI) -> None:
-    """Make ``app.openapi()`` return our document."""
-    made = app.openapi
+    """Make ``app.openapi()`` return our document; of several threads that ask, one makes it."""
+    made, making = app.openapi, threading.Lock()
+    finished: dict[str, Any] | None = None
 
     def document() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = _finish(made())
-        return app.openapi_schema
+        nonlocal finished
+        with making:
+            if finished is None:
+                # A copy: FastAPI keeps its own where others may read it.
+                finished = app.openapi_schema = _finish(copy.deepcopy(made()))
+            return finished
 
     app.openapi = document  # type: ignore[method-assign]  # FastAPI's documented way to extend it
 

@@ -22,8 +22,16 @@ from flatbed.tenants.kit.database.session import Caller
 from flatbed.tenants.kit.deadlines import DeadlineHandlers, dead_letters
 from flatbed.tenants.kit.failures import failure_code
 from flatbed.tenants.kit.ids import uuid7
+from flatbed.tenants.kit.jobs.housekeeping import purge_log
 from flatbed.tenants.kit.jobs.runner import GRACE, LEASE, JobHandler, count_jobs, run_jobs
-from flatbed.tenants.kit.metrics import DEAD_DEADLINES, DEAD_JOBS, OLDEST_WAKEUP, QUEUED_JOBS
+from flatbed.tenants.kit.metrics import (
+    DEAD_DEADLINES,
+    DEAD_JOBS,
+    OLDEST_WAKEUP,
+    QUEUED_JOBS,
+    counting,
+    exported,
+)
 from flatbed.tenants.kit.sweep import SWEEP, Poller
 from flatbed.tenants.organizations.walk import every_realm, tenants_of
 
@@ -61,7 +69,11 @@ async def run_worker(
         return IDLE
 
     async def tidy() -> timedelta:
+        await purge_job_log(database)
         await purge(database)
+        return HOUSEKEEPING
+
+    async def count_letters() -> timedelta:
         await count_dead_letters(database)
         return HOUSEKEEPING
 
@@ -70,27 +82,31 @@ async def run_worker(
         return COUNTING
 
     log.info("worker_started", jobs=sorted(jobs), deadlines=sorted(handlers))
-    async with asyncio.TaskGroup() as group:
-        group.create_task(_repeat(work, stop))
-        answering = [
-            group.create_task(_repeat(partial(answer, poller), stop)) for poller in pollers
-        ]
-        housework = [group.create_task(_repeat(step, stop)) for step in (tidy, count)]
-        await stop.wait()
-        for task in housework:
-            task.cancel()  # the next worker does it again
-        _, late = await asyncio.wait(answering, timeout=grace.total_seconds())
-        for task in late:
-            task.cancel()
+    with exported():
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_repeat(work, stop))
+            answering = [
+                group.create_task(_repeat(partial(answer, poller), stop)) for poller in pollers
+            ]
+            housework = [
+                group.create_task(_repeat(step, stop)) for step in (tidy, count, count_letters)
+            ]
+            await stop.wait()
+            for task in housework:
+                task.cancel()  # the next worker does it again
+            _, late = await asyncio.wait(answering, timeout=grace.total_seconds())
+            for task in late:
+                task.cancel()
     log.info("worker_stopped", cut_off=len(late))
 
 
 async def count_waiting(database: Database) -> None:
     """Set the gauges of what waits, and of the jobs that are no longer tried."""
     caller = Caller("system:count", str(uuid7()))
-    async with database.worker(caller=caller) as session:
-        oldest = await oldest_wakeup(session)
-        queued, dead = await count_jobs(session)
+    with counting(OLDEST_WAKEUP, QUEUED_JOBS, DEAD_JOBS):
+        async with database.worker(caller=caller) as session:
+            oldest = await oldest_wakeup(session)
+            queued, dead = await count_jobs(session)
     OLDEST_WAKEUP.set(oldest.total_seconds())
     QUEUED_JOBS.set(queued)
     DEAD_JOBS.set(dead)
@@ -98,14 +114,19 @@ async def count_waiting(database: Database) -> None:
 
 async def count_dead_letters(database: Database) -> None:
     """Set the gauge of the deadlines that are no longer tried: a walk over every tenant."""
-    caller, letters = Caller("system:count", str(uuid7())), 0
+    with counting(DEAD_DEADLINES):
+        DEAD_DEADLINES.set(await _letters(database, Caller("system:count", str(uuid7()))))
+
+
+async def _letters(database: Database, caller: Caller) -> int:
+    letters = 0
     async for realm_id in every_realm(database, caller):
         async for tenant_id in tenants_of(database, realm_id, caller):
             async with database.tenant_read(
                 realm_id=realm_id, tenant_id=tenant_id, caller=caller, clock=Clock()
             ) as tenant:
                 letters += len(await dead_letters(tenant))
-    DEAD_DEADLINES.set(letters)
+    return letters
 
 
 async def purge(database: Database) -> None:
@@ -117,13 +138,23 @@ async def purge(database: Database) -> None:
             await _purged(partial(_purge_tenant, database, realm_id, tenant_id, caller))
 
 
+async def purge_job_log(database: Database) -> None:
+    """Delete what the jobs' log holds past its seven days."""
+    await _purged(partial(_purge_job_log, database, Caller("system:purge", str(uuid7()))))
+
+
 async def _purged(some: Callable[[], Awaitable[bool]]) -> None:
-    """Purge one owner to the end; what fails is logged and tried again with the next round."""
+    """Purge to the end; what fails is logged and tried again with the next round."""
     try:
         while await some():
             pass
-    except Exception as error:  # noqa: BLE001 - one owner must not stop the others
+    except Exception as error:  # noqa: BLE001 - one owner, or the log, must not stop the others
         log.warning("purge_failed", code=failure_code(error))
+
+
+async def _purge_job_log(database: Database, caller: Caller) -> bool:
+    async with database.worker(caller=caller) as session:
+        return await purge_log(session)
 
 
 async def _purge_agency(database: Database, realm_id: UUID, caller: Caller) -> bool:

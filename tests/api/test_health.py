@@ -1,4 +1,4 @@
-"""Liveness needs nothing; readiness needs the database, at head."""
+"""Liveness needs nothing; readiness needs the database, migrated and taking writes."""
 
 import asyncio
 import socket
@@ -11,6 +11,7 @@ import pytest
 from flatbed.app import health
 from flatbed.app.health import Readiness
 from flatbed.app.wiring import build
+from flatbed.tenants.kit.database import guard
 from flatbed.tenants.kit.database.session import Caller
 from flatbed.tenants.kit.database.urls import Plain
 from tests.api.support import World, serving, settings_for
@@ -71,6 +72,39 @@ class TestHealth:
                 assert not asking.done()
                 assert (await asking).status_code == 503
                 assert 0.9 < time.perf_counter() - started < 2.5
+
+    async def test_an_old_process_stays_ready_when_a_newer_migration_was_applied(
+        self, database: TestDatabase, admin_connection: Plain, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(health, "FRESH_SECONDS", 0.0)
+        program = build(settings_for(database))
+        current = await admin_connection.fetchval("SELECT version_num FROM alembic_version")
+        change = "UPDATE alembic_version SET version_num = $1"
+        async with serving(program) as http:
+            try:
+                await admin_connection.execute(change, "of-the-next-release")
+                assert await status(http) == (200, 200)
+                await admin_connection.execute(change, "0001")
+                assert await status(http) == (200, 503)
+            finally:
+                await admin_connection.execute(change, current)
+            assert await status(http) == (200, 200)
+
+    async def test_a_standby_is_not_ready_until_it_is_promoted(
+        self, database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What a server in recovery answers is shown in tests/kit/test_guard.py."""
+        monkeypatch.setattr(health, "FRESH_SECONDS", 0.0)
+        promoted = False
+
+        async def takes_writes(connection: Plain) -> bool:
+            return promoted and await guard.takes_writes(connection)
+
+        monkeypatch.setattr(health, "takes_writes", takes_writes)
+        async with serving(build(settings_for(database))) as http:
+            assert await status(http) == (200, 503)
+            promoted = True
+            assert await status(http) == (200, 200)
 
     async def test_a_pool_that_is_exhausted_takes_neither(self, database: TestDatabase) -> None:
         few = {"pool_size": 2, "admission_seconds": 0.1}

@@ -1,5 +1,6 @@
 """/metrics: what was counted, without a word of a client's, for the deployment alone."""
 
+import math
 from collections.abc import Iterator
 
 import httpx
@@ -10,6 +11,7 @@ from prometheus_client.samples import Sample
 from pydantic import SecretStr
 
 from flatbed.app.wiring import build
+from flatbed.tenants.kit import metrics
 from flatbed.tenants.kit.ids import uuid7
 from tests.api.support import BASE_URL, World, serving, settings_for
 from tests.support.postgres import TestDatabase
@@ -102,6 +104,24 @@ class TestFigures:
         counters = [family.name for family in ours if family.type == "counter"]
         assert counters
         assert all(f"{name}_total" in text for name in counters)
+
+    async def test_what_only_a_worker_counts_is_shown_by_a_worker_alone(self, world: World) -> None:
+        """A 0 where nobody counts would say that all is well."""
+        names = {
+            "flatbed_oldest_wakeup_age_seconds",
+            "flatbed_jobs_queued",
+            "flatbed_jobs_dead",
+            "flatbed_deadlines_dead",
+        }
+        assert not names & {one.name for one in samples(await page(world))}
+        with metrics.exported():
+            text = await page(world)
+            assert all(math.isnan(value(text, name)) for name in names)
+            for gauge in metrics.COUNTED:
+                gauge.set(7)
+            text = await page(world)
+            assert {value(text, name) for name in names} == {7}
+        assert not names & {one.name for one in samples(await page(world))}
 
     async def test_admission_and_what_it_shed_is_shown(self, database: TestDatabase) -> None:
         few = {"pool_size": 2, "admission_seconds": 0.1}

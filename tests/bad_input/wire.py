@@ -10,6 +10,8 @@ from socket import socket
 import uvicorn
 from starlette.types import ASGIApp
 
+from flatbed.tenants.kit.edge.protocol import LimitedProtocol
+
 STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
 PATIENCE = 5.0
 """Seconds to wait for an answer, or for the end of the connection."""
@@ -55,7 +57,13 @@ async def _whole(reader: asyncio.StreamReader) -> bytes:
 async def listening(app: ASGIApp) -> AsyncIterator[Server]:
     """The application behind uvicorn on a free port, in this event loop."""
     config = uvicorn.Config(
-        app, host="127.0.0.1", port=0, lifespan="off", log_config=None, timeout_keep_alive=1
+        app,
+        host="127.0.0.1",
+        port=0,
+        http=LimitedProtocol,
+        lifespan="off",
+        log_config=None,
+        timeout_keep_alive=1,
     )
     server = _Quiet(config)
     serving = asyncio.create_task(server.serve())

@@ -20,6 +20,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flatbed.app.cli.main import app
+from flatbed.tenants.kit.edge.protocol import MOST_HEADERS
 from flatbed.tenants.kit.ids import uuid7
 from tests.api.support import SECRET
 from tests.support.postgres import TestDatabase
@@ -71,6 +72,12 @@ def _is_open(port: int) -> bool:
     return True
 
 
+def _with_headers_without_end(port: int) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), 10) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * (MOST_HEADERS + 2))
+        return connection.recv(65_536)
+
+
 def _deployment(database: TestDatabase) -> dict[str, str]:
     return {"database_url": database.app_url, "secret_key": SECRET}
 
@@ -93,6 +100,30 @@ class TestStop:
         # The server removes it as the last thing that it does.
         assert not pid_file.exists()
 
+    @pytest.mark.parametrize("command", ["serve", "worker"])
+    def test_the_signals_that_follow_the_first_change_nothing(
+        self, folder: Path, command: str
+    ) -> None:
+        """`make run` sends two by itself: Ctrl-C reaches everybody, then the worker is killed."""
+        port = _free_port()
+        option, page = {"serve": ("--port", "readyz"), "worker": ("--metrics-port", "metrics")}[
+            command
+        ]
+        process = _start(command, option, str(port), data_dir=str(folder))
+        try:
+            _wait(f"http://127.0.0.1:{port}/{page}")
+            [pid_file] = folder.rglob("postmaster.pid")
+            process.send_signal(signal.SIGINT)
+            end = time.monotonic() + 60
+            while pid_file.exists() and process.poll() is None and time.monotonic() < end:
+                process.send_signal(signal.SIGTERM)
+                time.sleep(0.02)
+            assert process.wait(60) == 0
+            assert not pid_file.exists()
+        finally:
+            process.kill()
+            process.wait()
+
 
 class TestServe:
     def test_while_it_drains_it_serves_not_ready_and_then_finishes_what_is_in_flight(
@@ -105,6 +136,7 @@ class TestServe:
         try:
             _wait(f"{url}/readyz")
             assert "server" not in httpx.get(f"{url}/healthz").headers
+            assert _with_headers_without_end(port).startswith(b"HTTP/1.1 431 ")
             form = _token_form(database)
             with httpx.Client(base_url=url) as kept, _half_a_request(port, form) as flying:
                 assert "connection" not in kept.get("/healthz").headers

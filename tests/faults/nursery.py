@@ -27,6 +27,7 @@ import structlog
 import uvicorn
 
 from flatbed.app import worker
+from flatbed.app.cli.serving import configured
 from flatbed.app.main import create_app
 from flatbed.app.permissions import PERMISSIONS
 from flatbed.app.wiring import build
@@ -110,16 +111,7 @@ class Nursery:
         roles[order["role"]](order)
 
     def _serve_http(self, order: dict[str, Any]) -> None:
-        config = uvicorn.Config(
-            self.app,
-            host=HOST,
-            port=order["port"],
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=10,
-        )
-        uvicorn.Server(config).run()
+        uvicorn.Server(configured(self.app, HOST, order["port"])).run()
 
     def _make_realm(self, order: dict[str, Any]) -> None:
         async def make() -> None:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import uvicorn
 
 from flatbed.app.wiring import Program
+from flatbed.tenants.kit.edge.protocol import LimitedProtocol
 from tests.api.support import APPS
 
 SECONDS = 20
@@ -18,7 +19,9 @@ async def listening(program: Program) -> AsyncIterator[int]:
     """The port of a uvicorn that serves the program, for the block; the program closes with it."""
     with APPS.borrowed() as app, socket.create_server(("127.0.0.1", 0)) as listener:
         app.state.opened = program
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on")
+        config = uvicorn.Config(
+            app, http=LimitedProtocol, log_config=None, access_log=False, lifespan="on"
+        )
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         try:

@@ -1,18 +1,26 @@
 """Start-up refusals against a real server."""
 
+import asyncio
 import secrets
-from collections.abc import AsyncIterator
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
 from flatbed.tenants.kit.database import guard
 from flatbed.tenants.kit.database.guard import (
     UnsafeRoleError,
-    migrations_at_head,
+    migrations_suffice,
     refuse_unsafe_role,
+    takes_writes,
 )
+from flatbed.tenants.kit.database.migrate import head
 from flatbed.tenants.kit.database.urls import Plain, connect, with_login
+from flatbed.tenants.kit.embedded.home import settle
+from flatbed.tenants.kit.embedded.server import EmbeddedPostgres
 from tests.support.postgres import TestDatabase
 
 
@@ -110,25 +118,79 @@ class TestRefuseUnsafeRole:
         assert guard.FIRST_SAFE == {15: 150014, 16: 160010, 17: 170006}
 
 
-class TestMigrationsAtHead:
+class TestMigrationsSuffice:
     async def test_the_app_role_sees_that_the_schema_is_the_newest(
         self, database: TestDatabase
     ) -> None:
         connection = await connect(database.app_url)
         try:
-            assert await migrations_at_head(connection)
+            assert await migrations_suffice(connection)
         finally:
             await connection.close()
 
-    async def test_another_revision_is_not_the_newest(self, owner_connection: Plain) -> None:
-        async with _changed(owner_connection, "UPDATE alembic_version SET version_num = 'x'"):
-            assert not await migrations_at_head(owner_connection)
-
-    async def test_a_database_without_migrations_is_not_at_the_newest(
+    async def test_a_newer_revision_than_the_program_knows_suffices(
         self, owner_connection: Plain
     ) -> None:
-        async with _changed(owner_connection, "DROP TABLE alembic_version"):
-            assert not await migrations_at_head(owner_connection)
+        """The next release migrates first; the processes that run serve until replaced."""
+        async with _changed(owner_connection, "UPDATE alembic_version SET version_num = 'x'"):
+            assert await migrations_suffice(owner_connection)
+
+    async def test_an_older_revision_that_the_program_knows_does_not(
+        self, owner_connection: Plain
+    ) -> None:
+        assert head() != "0010"
+        for older in ("0001", "0010"):
+            at = f"UPDATE alembic_version SET version_num = '{older}'"
+            async with _changed(owner_connection, at):
+                assert not await migrations_suffice(owner_connection)
+                # Beside a branch that is newer, too.
+                await owner_connection.execute("INSERT INTO alembic_version VALUES ('x')")
+                assert not await migrations_suffice(owner_connection)
+
+    @pytest.mark.parametrize("change", ["DROP TABLE", "DELETE FROM"])
+    async def test_a_database_without_migrations_does_not(
+        self, owner_connection: Plain, change: str
+    ) -> None:
+        async with _changed(owner_connection, f"{change} alembic_version"):
+            assert not await migrations_suffice(owner_connection)
+
+
+@pytest.fixture
+def standby() -> Iterator[EmbeddedPostgres]:
+    """A server in recovery without a primary, which answers and takes no writes."""
+    # Named as the suite's own folder, which sweeps up what a killed run leaves.
+    folder = Path(tempfile.mkdtemp(prefix="flatbed-test-"))
+    folder.chmod(0o711)  # the server's user passes through when we are root
+    server = EmbeddedPostgres(folder / "server", durable=False)
+    try:
+        server.start()
+        server.stop()
+        home = settle(folder / "server")
+        home.account.write(home.data / "standby.signal", "")
+        server.start()
+        yield server
+    finally:
+        server.destroy()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class TestTakesWrites:
+    async def test_a_primary_does_and_a_standby_only_once_it_is_promoted(
+        self, database: TestDatabase, standby: EmbeddedPostgres
+    ) -> None:
+        primary = await connect(database.app_url)
+        connection = await connect(standby.admin_url())
+        try:
+            assert await takes_writes(primary)
+            assert not await takes_writes(connection)
+            assert await connection.fetchval("SELECT pg_promote()")
+            async with asyncio.timeout(30):
+                while not await takes_writes(connection):  # noqa: ASYNC110 - the server sets no event
+                    await asyncio.sleep(0.05)
+            await connection.execute("CREATE TABLE written ()")
+        finally:
+            await primary.close()
+            await connection.close()
 
 
 @asynccontextmanager

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from joserfc.jwk import ECKey
@@ -9,7 +12,9 @@ from joserfc.jwk import ECKey
 from flatbed.tenants.kit.clock import system_now
 from flatbed.tenants.kit.crypto import Keyring
 from flatbed.tenants.kit.database.urls import Plain
+from flatbed.tenants.kit.problems import UnavailableError
 from flatbed.tenants.oauth.keys import (
+    AFTER_FAILURE,
     STALE_AFTER,
     UNKNOWN_EVERY,
     Keys,
@@ -135,3 +140,101 @@ class TestKeys:
         key = await house.oauth.keys.active()
         public = {name: key.public[name] for name in ("kty", "crv", "x", "y")}
         assert ECKey.import_key(public).thumbprint() == key.kid
+
+
+class Login:
+    """A database whose login transaction answers late, and with an error while it is away."""
+
+    def __init__(self, house: House) -> None:
+        self._database = house.database
+        self.away = False
+        self.asked = 0
+        self.answers = asyncio.Event()
+        self.answers.set()
+
+    @asynccontextmanager
+    async def login(self, **more: Any) -> AsyncIterator[Any]:
+        self.asked += 1
+        await self.answers.wait()
+        if self.away:
+            raise UnavailableError
+        async with self._database.login(**more) as session:
+            yield session
+
+
+@pytest.fixture
+def login(house: House) -> Login:
+    return Login(house)
+
+
+@pytest.fixture
+def clock() -> Clockwork:
+    return Clockwork()
+
+
+@pytest.fixture
+def keys(house: House, login: Login, clock: Clockwork) -> Keys:
+    return Keys(login, house.keyring, clock)  # type: ignore[arg-type]  # all that it uses
+
+
+class TestKeysWithoutDatabase:
+    async def test_who_waits_for_the_same_attempt_fails_with_it(
+        self, keys: Keys, login: Login
+    ) -> None:
+        """One after the other they would wait for a database that does not answer."""
+        login.away = True
+        login.answers.clear()
+        waiting = [asyncio.create_task(keys.active()) for _ in range(5)]
+        waiting += [asyncio.create_task(keys.by_kid(f"unknown-{n}")) for n in range(5)]  # type: ignore[arg-type]  # its result is not used
+        await asyncio.sleep(0.01)
+        login.answers.set()
+        async with asyncio.timeout(5):
+            failures = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(failure) for failure in failures] == [UnavailableError] * 10
+        assert login.asked == 1
+        login.away = False
+        assert (await keys.active()).active
+        assert login.asked == 2
+
+    async def test_who_began_the_attempt_may_go_away(self, keys: Keys, login: Login) -> None:
+        login.answers.clear()
+        first = asyncio.create_task(keys.active())
+        await asyncio.sleep(0.01)
+        second = asyncio.create_task(keys.active())
+        await asyncio.sleep(0.01)
+        first.cancel()
+        await asyncio.sleep(0.01)
+        assert first.cancelled()
+        login.answers.set()
+        assert (await second).active
+        assert login.asked == 1
+
+    async def test_stale_keys_go_on_and_are_read_anew_when_the_database_is_back(
+        self, house: House, keys: Keys, login: Login, clock: Clockwork, admin_connection: Plain
+    ) -> None:
+        before = await keys.active()
+        kid = await rotate(admin_connection, house)
+        clock.seconds += STALE_AFTER
+        login.away = True
+        assert await keys.active() == before
+        assert await keys.by_kid(before.kid) == before
+        assert [one["kid"] for one in await keys.published()] == [before.kid]
+        assert login.asked == 2
+        clock.seconds += AFTER_FAILURE
+        assert await keys.active() == before
+        assert login.asked == 3
+        login.away = False
+        clock.seconds += AFTER_FAILURE
+        assert (await keys.active()).kid == kid
+        assert login.asked == 4
+
+    async def test_a_kid_that_is_not_known_is_not_called_unknown_without_an_answer(
+        self, keys: Keys, login: Login, clock: Clockwork
+    ) -> None:
+        await keys.active()
+        clock.seconds += STALE_AFTER
+        login.away = True
+        with pytest.raises(UnavailableError):
+            await keys.by_kid("of another process")
+        login.away = False
+        assert await keys.by_kid("of another process") is None

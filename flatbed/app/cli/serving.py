@@ -11,22 +11,25 @@ from typing import Final, NoReturn
 
 import uvicorn
 from prometheus_client import start_http_server
+from starlette.types import ASGIApp
 
 from flatbed.app.health import Lifecycle
 from flatbed.app.main import create_app
 from flatbed.app.wiring import Program, build
 from flatbed.app.worker import run_worker
+from flatbed.tenants.kit.edge.protocol import LimitedProtocol
 from flatbed.tenants.kit.metrics import PoolCollector, together
 from flatbed.tenants.kit.settings import KernelSettings
 
 GRACE_SECONDS: Final = 10
 """How long requests in flight may go on when the port is closed."""
 LOOPBACK: Final = "127.0.0.1"
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Let SIGTERM and SIGINT end the block in order, with exit code 0.
+    """Let the first SIGTERM or SIGINT end the block in order, with exit code 0.
 
     Uvicorn raises the signal again when it has shut down, which would kill the process before the
     embedded server is stopped.
@@ -34,14 +37,25 @@ def terminable() -> Iterator[None]:
 
     def leave(number: int, frame: FrameType | None) -> NoReturn:
         del number, frame
+        _ignore()
         raise SystemExit(0)
 
-    before = {one: signal.signal(one, leave) for one in (signal.SIGTERM, signal.SIGINT)}
+    before = {one: signal.signal(one, leave) for one in SIGNALS}
     try:
         yield
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
+
+
+def _ignore() -> None:
+    """From here on until the block of `terminable` ends: a second signal has nothing to add.
+
+    It would break off the stop of the embedded server, which then stays behind. Ignored and not
+    handled, so that the programs that stop the server inherit it: Ctrl-C reaches them too.
+    """
+    for one in SIGNALS:
+        signal.signal(one, signal.SIG_IGN)
 
 
 class CannotListenError(Exception):
@@ -51,7 +65,7 @@ class CannotListenError(Exception):
 def serve_http(
     settings: KernelSettings, host: str, port: int, *, ready: Callable[[], None] = lambda: None
 ) -> None:
-    """Serve the API until interrupted.
+    """Serve the API until interrupted; inside `terminable`.
 
     Args:
         settings: they name a database.
@@ -71,17 +85,26 @@ def serve_http(
         raise CannotListenError(f"cannot listen on {host}:{port}: {error.strerror}") from None
     ready()
     lifecycle = Lifecycle()
-    config = uvicorn.Config(
-        create_app(lambda: build(settings), lifecycle),
+    config = configured(create_app(lambda: build(settings), lifecycle), host, port)
+    with listener:
+        try:
+            DrainingServer(config, lifecycle, settings.drain_seconds).run(sockets=[listener])
+        finally:
+            _ignore()
+
+
+def configured(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
+    """How uvicorn serves the program."""
+    return uvicorn.Config(
+        app,
         host=host,
         port=port,
+        http=LimitedProtocol,
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    with listener:
-        DrainingServer(config, lifecycle, settings.drain_seconds).run(sockets=[listener])
 
 
 class DrainingServer(uvicorn.Server):
@@ -129,7 +152,7 @@ async def _try(settings: KernelSettings) -> None:
 
 
 def work_jobs(settings: KernelSettings, metrics_port: int | None = None) -> None:
-    """Run jobs, deadlines and sealing until interrupted.
+    """Run jobs, deadlines and sealing until interrupted; inside `terminable`.
 
     Args:
         settings: they name a database.
@@ -144,14 +167,22 @@ def work_jobs(settings: KernelSettings, metrics_port: int | None = None) -> None
 async def _work(settings: KernelSettings, metrics_port: int | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        _ignore()
+        loop.call_soon_threadsafe(stop.set)
+
+    # Handlers of the loop would end with it, and leave the default: to be killed.
+    for one in SIGNALS:
+        signal.signal(one, leave)
     program = build(settings)
     try:
         await program.start()
         with _metrics(program, metrics_port):
             await run_worker(program, stop)
     finally:
+        _ignore()
         await program.close()
 
 

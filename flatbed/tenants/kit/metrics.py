@@ -3,7 +3,9 @@
 No label ever holds an id, a path or a tenant: the number of label values is fixed by the code.
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from prometheus_client import (
@@ -68,17 +70,44 @@ WAKEUPS = Counter(
 OLDEST_WAKEUP = Gauge(
     "flatbed_oldest_wakeup_age_seconds",
     "How long the oldest due wake-up waits for a worker; 0 when none waits.",
-    registry=REGISTRY,
+    registry=None,
 )
-QUEUED_JOBS = Gauge("flatbed_jobs_queued", "Jobs that wait for a worker.", registry=REGISTRY)
+QUEUED_JOBS = Gauge("flatbed_jobs_queued", "Jobs that wait for a worker.", registry=None)
 DEAD_JOBS = Gauge(
-    "flatbed_jobs_dead", "Jobs that are no longer tried: `flatbed jobs dead`.", registry=REGISTRY
+    "flatbed_jobs_dead", "Jobs that are no longer tried: `flatbed jobs dead`.", registry=None
 )
 DEAD_DEADLINES = Gauge(
     "flatbed_deadlines_dead",
     "Deadlines that are no longer tried: `flatbed jobs dead`.",
-    registry=REGISTRY,
+    registry=None,
 )
+COUNTED: Final = (OLDEST_WAKEUP, QUEUED_JOBS, DEAD_JOBS, DEAD_DEADLINES)
+"""Of the whole database: whoever does not count them must not export a 0, which means all is well.
+"""
+
+
+@contextmanager
+def exported() -> Iterator[None]:
+    """Show what is counted of the whole database, for as long as this process counts it."""
+    for gauge in COUNTED:
+        gauge.set(math.nan)  # until it has been counted
+        REGISTRY.register(gauge)
+    try:
+        yield
+    finally:
+        for gauge in COUNTED:
+            REGISTRY.unregister(gauge)
+
+
+@contextmanager
+def counting(*gauges: Gauge) -> Iterator[None]:
+    """Count within: where that fails nothing is known, and what was true before must not stand."""
+    try:
+        yield
+    except Exception:
+        for gauge in gauges:
+            gauge.set(math.nan)
+        raise
 
 
 class PoolCollector(Collector):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import structlog
 from cryptography.fernet import InvalidToken
 from joserfc.jwk import ECKey
 
@@ -15,8 +16,11 @@ from flatbed.tenants.kit.crypto import Keyring
 from flatbed.tenants.kit.database.engine import Database
 from flatbed.tenants.kit.database.session import Caller
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
+from flatbed.tenants.kit.failures import failure_code
 from flatbed.tenants.oauth.models import SigningKey
 from flatbed.tenants.oauth.repository import add_active_key, usable_keys
+
+log = structlog.get_logger(__name__)
 
 ALGORITHM: Final = "ES256"
 CURVE: Final = "P-256"
@@ -24,7 +28,12 @@ BOX: Final = "signing-key"
 UNKNOWN_EVERY: Final = 60.0
 """Seconds: an unknown ``kid`` asks the database no more often than this."""
 STALE_AFTER: Final = 300.0
-"""Seconds: what another process changed is known after this time at the latest."""
+"""Seconds: what another process changed is known after this time at the latest.
+
+Unless the database does not answer: then the keys that are known go on.
+"""
+AFTER_FAILURE: Final = 5.0
+"""Seconds: when stale keys could not be read anew, nobody waits for it again before."""
 
 CALLER: Final = Caller("system:oauth", "")
 
@@ -91,7 +100,8 @@ class Keys:
         self._monotonic = monotonic
         self._keys: dict[str, LoadedKey] = {}
         self._loaded_at: float | None = None
-        self._lock = asyncio.Lock()
+        self._failed_at = float("-inf")
+        self._loading: asyncio.Task[None] | None = None
 
     async def active(self) -> LoadedKey:
         """The key that signs.
@@ -99,12 +109,12 @@ class Keys:
         Raises:
             SigningKeyMissingError: none was made yet.
         """
-        await self._fresh(STALE_AFTER)
+        await self._refresh()
         for loaded in self._keys.values():
             if loaded.active:
                 return loaded
         # Another process may have made it since.
-        await self._fresh(0)
+        await self._load()
         for loaded in self._keys.values():
             if loaded.active:
                 return loaded
@@ -112,30 +122,56 @@ class Keys:
 
     async def by_kid(self, kid: str) -> LoadedKey | None:
         """The key of this name, after at most one look into the database a minute."""
-        await self._fresh(STALE_AFTER)
-        if kid not in self._keys:
-            await self._fresh(UNKNOWN_EVERY)
+        if kid in self._keys:
+            await self._refresh()
+        elif self._older(UNKNOWN_EVERY):
+            # Without an answer it is not known to be unknown.
+            await self._load()
         return self._keys.get(kid)
 
     async def published(self) -> list[dict[str, Any]]:
         """The public keys for ``/oauth/jwks``."""
-        await self._fresh(STALE_AFTER)
+        await self._refresh()
         return [dict(loaded.public) for loaded in self._keys.values()]
 
-    async def _fresh(self, seconds: float) -> None:
-        if not self._older(seconds):
-            return
-        async with self._lock:
-            if self._older(seconds):
-                await self._load()
+    async def _refresh(self) -> None:
+        """Have keys: fresh ones, or stale ones where no others can be had."""
+        if self._loaded_at is None:
+            await self._load()
+        elif self._older(STALE_AFTER) and self._monotonic() - self._failed_at >= AFTER_FAILURE:
+            # Not its result: where it failed, in a transaction of its own, what we have goes on.
+            await asyncio.wait({self._attempt()})
 
     def _older(self, seconds: float) -> bool:
         return self._loaded_at is None or self._monotonic() - self._loaded_at >= seconds
 
     async def _load(self) -> None:
-        async with self._database.login(caller=CALLER) as session:
-            rows = await usable_keys(session)
-        self._keys = {row.kid: self._read(row) for row in rows}
+        await asyncio.shield(self._attempt())
+
+    def _attempt(self) -> asyncio.Task[None]:
+        """Begin to read the keys anew, or share what another has begun, also when it fails.
+
+        It is nobody's: it goes on when the request that began it is cancelled.
+        """
+        if self._loading is None:
+            self._loading = asyncio.create_task(self._read_all())
+            self._loading.add_done_callback(self._ended)
+        return self._loading
+
+    def _ended(self, attempt: asyncio.Task[None]) -> None:
+        self._loading = None
+        if not attempt.cancelled():
+            attempt.exception()  # seen, also where nobody waits any more
+
+    async def _read_all(self) -> None:
+        try:
+            async with self._database.login(caller=CALLER) as session:
+                rows = await usable_keys(session)
+            self._keys = {row.kid: self._read(row) for row in rows}
+        except Exception as error:
+            self._failed_at = self._monotonic()
+            log.warning("signing_keys_not_read", code=failure_code(error))
+            raise
         self._loaded_at = self._monotonic()
 
     def _read(self, row: SigningKey) -> LoadedKey:

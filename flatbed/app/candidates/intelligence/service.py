@@ -199,7 +199,7 @@ def _check_judgement(body: JudgementCreate, criterion: Criterion) -> None:
     wanted, refused = ("verdict", "value") if criterion.is_hard else ("value", "verdict")
     if getattr(body, wanted) is None:
         message = "A hard criterion gets a verdict, a soft one a value."
-        raise InvalidError.at(f"/{wanted}", "missing", message)
+        raise InvalidError.at(f"/{wanted}", f"{wanted}-needed", message)
     if getattr(body, refused) is not None:
         message = "A hard criterion gets no value, a soft one no verdict."
         raise InvalidError.at(f"/{refused}", "not-allowed", message)

@@ -1,9 +1,12 @@
 """What the program checks of its database before it serves anybody."""
 
+import functools
 from typing import Final
 
+from alembic.script import ScriptDirectory
+
 from flatbed.tenants.kit.database.limits import LIMITS, PLANNING
-from flatbed.tenants.kit.database.migrate import heads
+from flatbed.tenants.kit.database.migrate import directory
 from flatbed.tenants.kit.database.provision import APP
 from flatbed.tenants.kit.database.urls import Plain
 
@@ -81,12 +84,36 @@ async def refuse_without_limits(connection: Plain) -> None:
         )
 
 
-async def migrations_at_head(connection: Plain) -> bool:
-    """Whether the schema is exactly the one this program was written for."""
+async def migrations_suffice(connection: Plain) -> bool:
+    """Whether the schema is the one this program was written for, or a newer one.
+
+    A newer one is a revision that the program does not know: migrations come first and the
+    processes are replaced afterwards, so that they go on serving in between.
+    """
     readable = await connection.fetchval(
         "SELECT has_table_privilege(to_regclass('public.alembic_version'), 'SELECT')"
     )
     if not readable:
         return False
-    found = await connection.fetch("SELECT version_num FROM public.alembic_version")
-    return {row["version_num"] for row in found} == set(heads())
+    rows = await connection.fetch("SELECT version_num FROM public.alembic_version")
+    found = {row["version_num"] for row in rows}
+    newest, known = _revisions()
+    if not found or found & (known - newest):
+        return False
+    return found == newest or bool(found - known)
+
+
+async def takes_writes(connection: Plain) -> bool:
+    """Whether the server is a primary: a standby answers, and refuses every write."""
+    return not await connection.fetchval("SELECT pg_is_in_recovery()")
+
+
+@functools.cache
+def _revisions() -> tuple[frozenset[str], frozenset[str]]:
+    """The newest revisions of this program and all it knows.
+
+    Read once and together: the next release may be unpacked over the folder while we run.
+    """
+    scripts = ScriptDirectory(str(directory()))
+    known = frozenset(script.revision for script in scripts.walk_revisions())
+    return frozenset(scripts.get_heads()), known
