@@ -98,7 +98,7 @@ async def get_liveness() -> Response:
 
 @router.get("/readyz", operation_id="get_readiness", response_model=Health)
 async def get_readiness(request: Request) -> Response:
-    """Say whether requests may be sent here: the database answers, migrations are at head."""
+    """Say whether requests may be sent here: the database answers, takes writes and is migrated."""
     state = request.app.state
     if state.lifecycle.leaving or not await state.program.readiness.check():
         raise NotReadyError

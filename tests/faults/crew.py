@@ -133,10 +133,11 @@ class Crew:
             await asyncio.sleep(0.005)
         if how is not How.POSTGRES and (code := await self.house.ended(place.role)) != EXIT_CODE:
             raise HouseError(f"{spec}: the {place.role} ended with {code}")
-        for _ in range(100):
-            if how is not How.POSTGRES or not await self._alive():
-                break
-            await asyncio.sleep(PAUSE)  # a client may have its answer before the server is dead
+        # A client may have its answer before the server is dead; left alive, it would die later.
+        while how is How.POSTGRES and await self._alive():
+            if time.monotonic() > end:
+                raise HouseError(f"{spec}: PostgreSQL lives on")
+            await asyncio.sleep(PAUSE)
         self.tally.fired += child.fired() - before
 
     async def _start_armed(self, place: Place, spec: str) -> None:
