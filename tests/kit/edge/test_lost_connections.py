@@ -22,6 +22,10 @@ from tests.support.postgres import TestDatabase
 from tests.support.world import World
 
 CLOSED = "postgresql://flatbed_app:secret@127.0.0.1:1/nowhere"
+KEY_LOCK = """
+SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks
+WHERE locktype = 'advisory' AND pid = pg_backend_pid()
+"""
 
 
 async def kill_self(session: TenantSession, admin: Plain) -> None:
@@ -126,6 +130,33 @@ class TestLostConnections:
         # The one connection is free again.
         assert (await play(client)).status_code == 201
         await engine.dispose()
+
+
+class TestOwnFirstRun:
+    async def test_the_second_run_never_says_that_another_works_under_the_key(
+        self, client: httpx.AsyncClient, script: Script, world: World, admin_connection: Plain
+    ) -> None:
+        """What holds the key may be our own first run, which nobody is going to send again."""
+        held: list[int] = []
+
+        async def step(session: TenantSession, run: int) -> None:
+            assert run == 1
+            held.append(await session.scalar(text(KEY_LOCK)) or 0)
+            await kill_self(session, admin_connection)
+            # As a server that has not yet noticed that its client is gone.
+            await admin_connection.execute("SELECT pg_advisory_lock($1)", held[0])
+            await session.execute(text("SELECT 1"))
+
+        script.step = step
+        unavailable(await play(client, key="key"))
+        assert (script.total, len(held), await effects(world)) == (2, 1, 0)
+        # A first run of its own meets the same lock, and may say so.
+        taken = await play(client, key="key")
+        assert (taken.status_code, taken.json()["code"]) == (409, "idempotency-in-progress")
+        await admin_connection.execute("SELECT pg_advisory_unlock($1)", held[0])
+        script.step = nothing
+        assert (await play(client, key="key")).status_code == 201
+        assert await effects(world) == 1
 
 
 class TestStandby:
