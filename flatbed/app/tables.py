@@ -10,7 +10,9 @@ from flatbed.app.candidates import models as candidates
 from flatbed.app.hunting import models as hunting
 from flatbed.app.qualifications import models as qualifications
 from flatbed.app.registry import models as registry
+from flatbed.billing.accounts import models as accounts
 from flatbed.billing.pricing import models as pricing
+from flatbed.billing.statements import models as statements
 from flatbed.billing.usage import models as usage
 from flatbed.tenants.kit.database import kernel_tables as kernel
 from flatbed.tenants.kit.database.tables import Base
@@ -18,6 +20,7 @@ from flatbed.tenants.oauth import models as oauth
 from flatbed.tenants.organizations import models as organizations
 
 __all__ = [
+    "accounts",
     "campaigns",
     "candidates",
     "hunting",
@@ -28,6 +31,7 @@ __all__ = [
     "pricing",
     "qualifications",
     "registry",
+    "statements",
     "usage",
 ]
 

@@ -3,35 +3,52 @@
 Everything works in the caller's transaction; see the named functions for their rules and errors.
 """
 
+from flatbed.billing.accounts.errors import BadStandingError
+from flatbed.billing.accounts.standing import require_good_standing
 from flatbed.billing.pricing.errors import NoPriceError
+from flatbed.billing.pricing.rules.tiers import Tier, tiers_from_json, tiers_to_json
 from flatbed.billing.pricing.service import PriceView, price_of
 from flatbed.billing.usage.anchor import read as read_anchor
 from flatbed.billing.usage.bulk import accept_all, record_all
 from flatbed.billing.usage.chain import Finding, Head
-from flatbed.billing.usage.errors import AlreadyBilledError, CapReachedError, UsageStateError
-from flatbed.billing.usage.records import Caps, RecordedUsage, UsageRequest, unit_key
-from flatbed.billing.usage.service import (
+from flatbed.billing.usage.decisions import (
     accept_usage,
-    billed_before,
     confirm_usage,
     dispute_usage,
+    state_of,
+    withdraw_usage_dispute,
+)
+from flatbed.billing.usage.errors import (
+    AlreadyBilledError,
+    AlreadyReplacedError,
+    CapReachedError,
+    NotBilledError,
+    UsageStateError,
+)
+from flatbed.billing.usage.records import Caps, RecordedUsage, UsageRequest, unit_key
+from flatbed.billing.usage.service import (
+    billed_before,
+    credit_usage,
     record_usage,
     reverse_usage,
-    state_of,
 )
 from flatbed.billing.usage.states import Basis, UsageState
 from flatbed.billing.usage.verification import verify_ledger
 
 __all__ = [
     "AlreadyBilledError",
+    "AlreadyReplacedError",
+    "BadStandingError",
     "Basis",
     "CapReachedError",
     "Caps",
     "Finding",
     "Head",
     "NoPriceError",
+    "NotBilledError",
     "PriceView",
     "RecordedUsage",
+    "Tier",
     "UsageRequest",
     "UsageState",
     "UsageStateError",
@@ -39,13 +56,18 @@ __all__ = [
     "accept_usage",
     "billed_before",
     "confirm_usage",
+    "credit_usage",
     "dispute_usage",
     "price_of",
     "read_anchor",
     "record_all",
     "record_usage",
+    "require_good_standing",
     "reverse_usage",
     "state_of",
+    "tiers_from_json",
+    "tiers_to_json",
     "unit_key",
     "verify_ledger",
+    "withdraw_usage_dispute",
 ]

@@ -99,7 +99,7 @@ class TestUsage:
         ]
         francs, euros = page.totals
         assert (francs.pending.units, francs.pending.amount, francs.accepted.units) == (1, 7, 0)
-        assert (euros.pending.units, euros.disputed.units, euros.reversed.units) == (1, 1, 1)
+        assert (euros.pending.units, euros.disputed.units, euros.cancelled.units) == (1, 1, 1)
         assert (euros.accepted.units, euros.accepted.amount) == (2, 2 * PRICE)
         assert page.time_zone == "Europe/Berlin"
 

@@ -16,6 +16,7 @@ CASES = [
     ([Decision.DISPUTED, Decision.CONFIRMED], UsageState.ACCEPTED),
     ([Decision.DISPUTED, Decision.WITHDRAWN], UsageState.PENDING),
     ([Decision.DISPUTED, Decision.WITHDRAWN, Decision.ACCEPTED], UsageState.ACCEPTED),
+    ([Decision.DISPUTED, Decision.WRITTEN_OFF], UsageState.WRITTEN_OFF),
 ]
 
 
@@ -25,7 +26,9 @@ class TestUsageState:
         self, decisions: list[Decision], state: UsageState
     ) -> None:
         assert usage_state(decisions, is_reversed=False) is state
-        assert usage_state(decisions, is_reversed=True) is UsageState.REVERSED
+        assert usage_state(decisions, is_reversed=True) is UsageState.CANCELLED
+        assert usage_state(decisions, is_reversed=False, is_billed=True) is UsageState.BILLED
+        assert usage_state(decisions, is_reversed=True, is_billed=True) is UsageState.REVERSED
 
     async def test_reports_derive_the_same_in_sql(self, world: World, isv: UUID) -> None:
         wanted = {}
@@ -37,7 +40,7 @@ class TestUsageState:
                         await ledger.add_decision(session, entry.entry_id, decision, "person", "x")
                     if voided:
                         await reverse_usage(session, entry.entry_id, reason="x", zone=BERLIN)
-                wanted[entry.entry_id] = UsageState.REVERSED if voided else state
+                wanted[entry.entry_id] = UsageState.CANCELLED if voided else state
         async with world.reading(isv) as session:
             rows = await reports.all_lines(session, reports.Filters(), 100)
         assert {row["id"]: UsageState(row["state"]) for row in rows} == wanted

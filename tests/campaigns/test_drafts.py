@@ -124,7 +124,7 @@ class TestGetCampaign:
     async def test_a_hunter_who_sources_for_it_sees_no_money(self, world: World) -> None:
         campaign = await world.campaign("running", caps={"units_total": 2})
         seen = await world.hunter(campaign).read(f"/v1/campaigns/{campaign['id']}")
-        hidden = {"price_list_id": None, "unit_price": None, "caps": None}
+        hidden = {"price_list_id": None, "unit_price": None, "price_tiers": None, "caps": None}
         assert seen == campaign | hidden
         assert campaign["unit_price"] == 450_000
 

@@ -68,7 +68,7 @@ class TestStory:
     async def test_it_bills_two_accepted_units_and_one_reversed(self, show: Show) -> None:
         usage, preview = show.played.usage, show.played.preview
         states = sorted(line["state"] for line in usage["data"])
-        assert states == ["accepted", "accepted", "reversed"]
+        assert states == ["accepted", "accepted", "cancelled"]
         assert len(preview["lines"]) == 2
         assert preview["totals"] == [{"currency": "EUR", "units": 2, "amount": 900_000}]
         ended = {unit.letter: unit.state for unit in show.played.units}

@@ -80,7 +80,7 @@ class TestDemo:
                 await house.kill("worker")
                 house.start("worker")
                 kills += 1
-            assert await told == ["accepted", "accepted", "reversed"]
+            assert await told == ["accepted", "accepted", "cancelled"]
             assert kills > 3
             await crew.settled()
             assert await crew.findings([]) == []

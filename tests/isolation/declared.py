@@ -91,6 +91,8 @@ GRANTS = {
     "audit_entry": "SI",
     "audit_head": "SIU",
     "audit_pending": "SID",
+    "billing_account": "SIU",
+    "billing_profile": "SIU",
     "campaign": "SIU",
     "candidate": "SIU",
     "candidate_card": "SIU",
@@ -113,6 +115,8 @@ GRANTS = {
     "exclusion": "SIUD",
     "fact": "SI",
     "idempotency_key": "SIUD",
+    "invoice": "SI",
+    "invoice_series": "SIU",
     "ledger_head": "SIU",
     "oauth_client": "SIU",
     "objection": "SI U(resolved_at)",
@@ -137,6 +141,9 @@ GRANTS = {
     "registry_fact": "SI",
     "signing_key": "SIU",
     "staff": "SIU",
+    "statement": "SI",
+    "statement_line": "SI",
+    "statement_rest": "SI",
     "tenant_company": "SIU",
     "touchpoint": "SI",
     "touchpoint_verdict": "SI",
@@ -147,4 +154,13 @@ GRANTS = {
 }
 
 SEQUENCES = {"pgqueuer_id_seq", "pgqueuer_schedules_id_seq", "pgqueuer_statistics_id_seq"}
-APPEND_ONLY = {"usage_entry", "usage_decision", "audit_entry", "agency_audit_entry"}
+APPEND_ONLY = {
+    "agency_audit_entry",
+    "audit_entry",
+    "invoice",
+    "statement",
+    "statement_line",
+    "statement_rest",
+    "usage_decision",
+    "usage_entry",
+}

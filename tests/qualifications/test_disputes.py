@@ -231,7 +231,7 @@ class TestAnswer:
         assert (stored["status"], stored["void_reason"]) == ("voided", "unanswered")
         assert stored["voided_at"] == made["answer_by"]
         assert stored["disputes"][0]["status"] == "voided"
-        assert [line["state"] for line in await one.entries()] == ["reversed"]
+        assert [line["state"] for line in await one.entries()] == ["cancelled"]
         assert (await one.worked.read())["stage"] == "business_planning"
         assert [card["state"] for card in await cards(world)] == ["voided"]
 
@@ -270,7 +270,7 @@ class TestDecide:
         again = await qualify(one.worked)
         made = await again.read()
         assert (made["generation"], made["status"]) == (2, "pending")
-        assert sorted(line["state"] for line in await one.entries()) == ["pending", "reversed"]
+        assert sorted(line["state"] for line in await one.entries()) == ["cancelled", "pending"]
         listed = await one.site.isv.client.read(f"{one.worked.path}/qualifications")
         assert [row["generation"] for row in listed["data"]] == [1, 2]
 
@@ -356,7 +356,7 @@ class TestDecide:
         assert (await one.decide("voided")).json()["void_reason"] == "fraud"
         campaign = await one.site.isv.client.read(one.site.path)
         assert (campaign["accepted_count"], campaign["status"]) == (0, "running")
-        assert [line["state"] for line in await one.entries()] == ["reversed"]
+        assert [line["state"] for line in await one.entries()] == ["cancelled"]
 
     async def test_fraud_not_found_leaves_the_acceptance_as_it_was(self, world: World) -> None:
         one = await qualified(world)

@@ -106,7 +106,7 @@ class TestDecision:
         await admit(one)
         assert (await one.decide("voided")).json()["void_reason"] == "review"
         assert [row["status"] for row in await reviews(one)] == ["voided"]
-        assert [line["state"] for line in await one.entries()] == ["reversed"]
+        assert [line["state"] for line in await one.entries()] == ["cancelled"]
         assert (await one.worked.read())["stage"] == "business_planning"
 
     async def test_the_lead_who_said_it_does_not_decide_it(self, world: World) -> None:

@@ -145,6 +145,7 @@ class Campaign(TenantRow, Resource, Base):
     quantity: Mapped[int] = mapped_column(Integer)
     unit_price: Mapped[int | None] = mapped_column(BigInteger)
     currency: Mapped[str]
+    price_tiers: Mapped[list[dict[str, Any]] | None] = mapped_column(OPTIONAL_JSON)
     cap_units_total: Mapped[int | None] = mapped_column(Integer)
     cap_units_month: Mapped[int | None] = mapped_column(Integer)
     cap_money_total: Mapped[int | None] = mapped_column(BigInteger)

@@ -183,5 +183,5 @@ async def _read_lines(parties: Parties, units: list[Unit], usage: JSON) -> None:
         if frozen["dossier_hash"] != line["dossier_hash"]:
             raise DemoError(f"the dossier of {escape(unit.company)} is not the one that was billed")
     states = sorted(unit.state for unit in units)
-    if states != ["accepted", "accepted", "reversed"]:
+    if states != ["accepted", "accepted", "cancelled"]:
         raise DemoError(f"the units ended as {states}")

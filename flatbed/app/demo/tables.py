@@ -8,7 +8,7 @@ from flatbed.app.demo.settlement import money
 from flatbed.app.demo.story import Played
 from flatbed.app.demo.teller import Teller
 
-STATES = ("pending", "disputed", "accepted", "reversed")
+STATES = ("pending", "disputed", "accepted", "billed", "cancelled", "reversed", "written_off")
 
 
 def seeded(teller: Teller, world: World) -> None:

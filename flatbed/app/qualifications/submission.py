@@ -138,5 +138,8 @@ async def _meter(
             evidence_hash=dossier_hash,
             occurred_at=session.now(),
             zone=case.organization.zone,
+            tiers=campaign.price_tiers,
+            country=case.company.country,
+            agent_ref=case.candidate.hunter_id,
         ),
     )

@@ -1,16 +1,19 @@
 """The table of price lists."""
 
+from typing import Any
+
 from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from flatbed.tenants.kit.database.columns import AGENCY, VERSIONED, of_realm
+from flatbed.tenants.kit.database.columns import AGENCY, OPTIONAL_JSON, VERSIONED, of_realm
 from flatbed.tenants.kit.database.tables import AgencyRow, Base, Resource
 
 
 class PriceList(AgencyRow, Resource, Base):
-    """What a qualified partner costs: ``unit_price`` minor units of ``currency``.
+    """What a qualified partner costs: ``unit_price`` minor units of ``currency``, then by tiers.
 
-    A new price is a new ``number`` under the same name.
+    ``tiers`` are graduated and cumulative per campaign (``rules/tiers.py``). A new price is a new
+    ``number`` under the same name.
     """
 
     __tablename__ = "price_list"
@@ -30,3 +33,4 @@ class PriceList(AgencyRow, Resource, Base):
     unit_price: Mapped[int] = mapped_column(BigInteger)
     number: Mapped[int] = mapped_column(Integer)
     active: Mapped[bool]
+    tiers: Mapped[list[dict[str, Any]] | None] = mapped_column(OPTIONAL_JSON)

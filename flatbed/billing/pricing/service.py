@@ -6,11 +6,13 @@ from uuid import UUID
 from flatbed.billing.pricing import repository
 from flatbed.billing.pricing.errors import NoPriceError
 from flatbed.billing.pricing.models import PriceList
+from flatbed.billing.pricing.rules.tiers import Tier, tiers_from_json, tiers_to_json
 from flatbed.billing.pricing.schemas import (
     PriceListCreate,
     PriceListPage,
     PriceListRead,
     PriceListUpdate,
+    TierRead,
 )
 from flatbed.tenants.kit.audit import record
 from flatbed.tenants.kit.cursors import Cursors, Position
@@ -22,13 +24,14 @@ from flatbed.tenants.kit.problems import NotFoundError
 
 @dataclass(frozen=True, slots=True)
 class PriceView:
-    """What an order freezes: the list, and its price in minor units of ``currency``."""
+    """What an order freezes: the list, and its prices in minor units of ``currency``."""
 
     price_list_id: UUID
     name: str
     number: int
     unit_price: int
     currency: str
+    tiers: tuple[Tier, ...] = ()
 
 
 async def price_of(
@@ -50,7 +53,8 @@ async def price_of(
         row = await repository.find(session, price_list_id)
     if row is None or not row.active or row.currency != currency:
         raise NoPriceError
-    return PriceView(row.id, row.name, row.number, row.unit_price, row.currency)
+    tiers = tiers_from_json(row.tiers)
+    return PriceView(row.id, row.name, row.number, row.unit_price, row.currency, tiers)
 
 
 async def create(session: AgencySession, body: PriceListCreate) -> tuple[PriceListRead, int]:
@@ -65,6 +69,7 @@ async def create(session: AgencySession, body: PriceListCreate) -> tuple[PriceLi
         unit_price=body.unit_price,
         number=await repository.last_number(session, body.name) + 1,
         active=body.active,
+        tiers=tiers_to_json(body.price().tiers) or None,
         external_ref=body.external_ref,
         metadata_=body.metadata,
         created_at=now,
@@ -76,7 +81,12 @@ async def create(session: AgencySession, body: PriceListCreate) -> tuple[PriceLi
         "price_list.created",
         "price",
         row.id,
-        {"number": row.number, "unit_price": row.unit_price, "currency": row.currency},
+        {
+            "number": row.number,
+            "unit_price": row.unit_price,
+            "currency": row.currency,
+            "tiers": len(body.tiers),
+        },
     )
     await session.flush()
     return _read(row), row.version
@@ -146,6 +156,7 @@ def _read(row: PriceList) -> PriceListRead:
         number=row.number,
         currency=row.currency,
         unit_price=row.unit_price,
+        tiers=[TierRead.model_validate(tier) for tier in row.tiers or ()],
         active=row.active,
         external_ref=row.external_ref,
         metadata=row.metadata_,

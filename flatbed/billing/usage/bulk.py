@@ -11,10 +11,11 @@ from uuid import UUID
 
 from flatbed.billing.usage import caps, chain
 from flatbed.billing.usage.errors import AlreadyBilledError, CapReachedError
+from flatbed.billing.usage.opening import period_for
 from flatbed.billing.usage.periods import month_of
 from flatbed.billing.usage.records import RecordedUsage, UsageRequest
 from flatbed.billing.usage.repository import ledger
-from flatbed.billing.usage.service import anchor_later, period_for
+from flatbed.billing.usage.service import anchor_later, content_of
 from flatbed.billing.usage.states import Basis, Decision
 from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.database.session import TenantSession
@@ -25,6 +26,8 @@ async def record_all(
     session: TenantSession, requests: Sequence[UsageRequest]
 ) -> list[RecordedUsage]:
     """Meter units that were never metered before; the ledger takes them in the order given.
+
+    For campaigns of which nothing was billed yet: no tier but the first is passed.
 
     Raises:
         CapReachedError: a cap leaves no room for all of them.
@@ -41,7 +44,14 @@ async def record_all(
         month = month_of(one.occurred_at, one.zone)
         if month not in periods:
             periods[month] = await period_for(session, one.occurred_at, one.zone)
-        content = _content(session, one, head.sequence + 1, periods[month], month)
+        content = {
+            **content_of(one, generation=1, amount=one.price.highest(1), month=month),
+            "tenant_id": session.tenant_id,
+            "id": uuid7(),
+            "sequence": head.sequence + 1,
+            "recorded_at": session.now(),
+            "period_id": periods[month],
+        }
         hash_ = chain.seal(head, content)
         entries.append({**content, "previous_hash": head.hash, "hash": hash_})
         head = chain.Head(head.sequence + 1, hash_)
@@ -52,7 +62,7 @@ async def record_all(
                 generation=1,
                 period_id=periods[month],
                 hash=hash_,
-                amount=one.unit_price,
+                amount=content["amount"],
                 currency=one.currency,
             )
         )
@@ -83,36 +93,10 @@ async def _reserve(session: TenantSession, requests: Sequence[UsageRequest]) -> 
     )
     for one, month in buckets:
         total, monthly = used[one.campaign_ref, caps.TOTAL], used[one.campaign_ref, month]
-        if caps.reached(one.caps, total=total, month=monthly, unit_price=one.unit_price):
+        amount = one.price.highest(1)
+        if caps.reached(one.caps, total=total, month=monthly, unit_price=amount):
             raise CapReachedError
         for bucket, before in ((caps.TOTAL, total), (month, monthly)):
-            after = caps.Used(before.units + 1, before.amount + one.unit_price)
+            after = caps.Used(before.units + 1, before.amount + amount)
             used[one.campaign_ref, bucket] = after
     await ledger.set_counters(session, used)
-
-
-def _content(
-    session: TenantSession, one: UsageRequest, sequence: int, period_id: UUID, month: str
-) -> dict[str, Any]:
-    return {
-        "kind": ledger.QUALIFIED,
-        "units": 1,
-        "amount": one.unit_price,
-        "currency": one.currency,
-        "unit_key": one.unit_keys[0],
-        "generation": 1,
-        "source": one.source,
-        "source_id": one.source_id,
-        "reverses_id": None,
-        "campaign_ref": one.campaign_ref,
-        "programme_ref": one.programme_ref,
-        "price_ref": one.price_ref,
-        "evidence_hash": one.evidence_hash,
-        "occurred_at": one.occurred_at,
-        "month": month,
-        "tenant_id": session.tenant_id,
-        "id": uuid7(),
-        "sequence": sequence,
-        "recorded_at": session.now(),
-        "period_id": period_id,
-    }

@@ -10,10 +10,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from flatbed.tenants.kit.canonical import GENESIS, chained
+from flatbed.tenants.kit.canonical import GENESIS, chained, digest
 
 OUTSIDE: Final = frozenset({"hash", "previous_hash"})
 """The columns that the content of an entry leaves out: the hash itself, and what it is over."""
+FORMAT: Final = 2
+"""How entries are sealed today, see :func:`covered`."""
+_FIRST: Final = 1
+_LATER: Final = frozenset({"credits_id", "replaces_id", "tiers", "country", "agent_ref", "format"})
+"""Columns that an entry of the first format does not know."""
+_COMMITTED: Final = frozenset({"unit_key", "agent_ref"})
+"""What the tenant must not read in its proof: which company group of the agency's registry a unit
+is, and which hunter worked it."""
 
 
 class Fault(StrEnum):
@@ -64,13 +72,28 @@ class Head:
     hash: str
 
 
+_DIGEST: Final = "sha256:"
 EMPTY: Final = Head(0, GENESIS)
 """The head of a ledger without entries."""
 
 
+def covered(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What an entry's hash covers, and what its owner is shown to recompute it.
+
+    Today all columns, of the unit key and the agent a digest together with the entry's id: equal
+    ones of two entries do not look equal. Covering it again changes nothing. An entry of the
+    first format covers the columns of its time as they are.
+    """
+    if content.get("format", _FIRST) == _FIRST:
+        known = {name: value for name, value in content.items() if name not in _LATER}
+        # A later column that is filled is no content of its time: it shows as an edit.
+        return {**known, **{name: content[name] for name in _LATER if _is_filled(content, name)}}
+    return {**content, **{name: _commitment(content, name) for name in _COMMITTED}}
+
+
 def seal(head: Head, content: Mapping[str, Any]) -> str:
     """The hash of the entry that follows ``head``."""
-    return chained(head.hash, dict(content))
+    return chained(head.hash, covered(content))
 
 
 def verify(links: Iterable[Link], head: Head | None, anchors: Iterable[Head] = ()) -> list[Finding]:
@@ -104,6 +127,19 @@ def verify(links: Iterable[Link], head: Head | None, anchors: Iterable[Head] = (
             what = "another hash now" if anchor.sequence in seen else "gone"
             findings.append(Finding(Fault.ANCHOR, anchor.sequence, f"an anchored entry is {what}"))
     return findings
+
+
+def _is_filled(content: Mapping[str, Any], name: str) -> bool:
+    return name != "format" and content.get(name) is not None
+
+
+def _commitment(content: Mapping[str, Any], name: str) -> str | None:
+    value = content[name]
+    if value is None:
+        return None
+    if str(value).startswith(_DIGEST):
+        return str(value)
+    return f"{_DIGEST}{digest([content['id'], name, value])}"
 
 
 def _step(last: Head, link: Link) -> list[Finding]:

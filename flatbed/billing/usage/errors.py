@@ -34,6 +34,24 @@ class UsageStateError(Problem):
     advice = "Read the qualification again; it was decided meanwhile."
 
 
+class NotBilledError(Problem):
+    """The unit stands on no statement yet, so that nothing can be given back."""
+
+    status = 409
+    code = "usage-not-billed"
+    title = "The unit is not billed yet"
+    advice = "Ask again after the next statement is closed."
+
+
+class AlreadyReplacedError(Problem):
+    """Another live unit replaces the entry already."""
+
+    status = 409
+    code = "usage-replaced"
+    title = "The unit is replaced already"
+    advice = "Read the qualification again; it was replaced meanwhile."
+
+
 class ExportTooLargeError(Problem):
     """The export has more lines than one reply may hold."""
 

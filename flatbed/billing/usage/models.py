@@ -4,6 +4,7 @@ States of an entry are derived from its decisions and a reversal; none is stored
 """
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -20,18 +21,32 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from flatbed.tenants.kit.database.columns import SHARED, one_of, parent
+from flatbed.tenants.kit.database.columns import OPTIONAL_JSON, SHARED, one_of, parent
 from flatbed.tenants.kit.database.tables import Base, TenantRow
 
 _QUALIFIED = "kind = 'qualified'"
+SHAPE = (
+    "(kind = 'qualified' AND units = 1 AND amount >= 0 AND reverses_id IS NULL"
+    " AND credits_id IS NULL)"
+    " OR (kind = 'reversal' AND units = -1 AND amount <= 0 AND reverses_id IS NOT NULL"
+    " AND credits_id IS NULL AND replaces_id IS NULL)"
+    " OR (kind = 'credit' AND units = 0 AND amount < 0 AND credits_id IS NOT NULL"
+    " AND reverses_id IS NULL AND replaces_id IS NULL)"
+)
+"""What each kind of entry holds."""
 
 
 class UsageEntry(TenantRow, Base):
-    """One metered unit (+1) or its reversal (-1). Amounts are minor units of ``currency``.
+    """One metered unit (+1), its reversal (-1) or a credit for it (0).
 
-    ``source`` and ``source_id`` are opaque here; a reversal repeats those, the unit key, the
-    generation and the month of the entry that it reverses. ``month`` is the tenant-local month
-    whose caps the unit reserves, kept since the tenant's zone may change before a reversal.
+    Amounts are minor units of ``currency``: of a unit what it costs at most (``tiers`` may make
+    it cheaper when it is billed), of a reversal and a credit the money that goes back.
+    ``source`` and ``source_id`` are opaque here; a reversal and a credit repeat those, the unit
+    key, the generation and the month of the entry that they concern. ``month`` is the
+    tenant-local month whose caps the unit reserves, kept since the tenant's zone may change
+    before a reversal. A unit that replaces another (``replaces_id``) costs nothing and reserves
+    nothing. ``country`` and ``agent_ref`` (who worked the unit) serve reports. ``format`` says
+    what the hash covers (``chain.covered``).
     """
 
     __tablename__ = "usage_entry"
@@ -39,13 +54,12 @@ class UsageEntry(TenantRow, Base):
         UniqueConstraint("tenant_id", "sequence"),
         UniqueConstraint("tenant_id", "reverses_id"),
         parent("usage_entry", "reverses_id"),
+        parent("usage_entry", "credits_id"),
+        parent("usage_entry", "replaces_id"),
         parent("period", "period_id"),
-        one_of("kind", "qualified", "reversal"),
-        CheckConstraint(
-            "(kind = 'qualified' AND units = 1 AND amount >= 0 AND reverses_id IS NULL)"
-            " OR (kind = 'reversal' AND units = -1 AND amount <= 0 AND reverses_id IS NOT NULL)",
-            name="shape",
-        ),
+        one_of("kind", "qualified", "reversal", "credit"),
+        CheckConstraint(SHAPE, name="shape"),
+        CheckConstraint("format IN (1, 2)", name="format"),
         CheckConstraint("sequence > 0", name="sequence"),
         CheckConstraint("generation > 0", name="generation"),
         CheckConstraint("month ~ '^[0-9]{4}-[0-9]{2}$'", name="month"),
@@ -69,6 +83,18 @@ class UsageEntry(TenantRow, Base):
         Index(None, "tenant_id", "campaign_ref", "occurred_at"),
         Index(None, "tenant_id", "occurred_at", "id"),
         Index(None, "tenant_id", "period_id"),
+        Index(
+            "usage_entry_credits_idx",
+            "tenant_id",
+            "credits_id",
+            postgresql_where=text("credits_id IS NOT NULL"),
+        ),
+        Index(
+            "usage_entry_replaces_idx",
+            "tenant_id",
+            "replaces_id",
+            postgresql_where=text("replaces_id IS NOT NULL"),
+        ),
         SHARED,
     )
 
@@ -92,16 +118,22 @@ class UsageEntry(TenantRow, Base):
     month: Mapped[str]
     recorded_at: Mapped[datetime]
     period_id: Mapped[UUID]
+    credits_id: Mapped[UUID | None]
+    replaces_id: Mapped[UUID | None]
+    tiers: Mapped[list[dict[str, Any]] | None] = mapped_column(OPTIONAL_JSON)
+    country: Mapped[str | None]
+    agent_ref: Mapped[UUID | None]
+    format: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"))
 
 
 class UsageDecision(TenantRow, Base):
-    """What was decided of an entry, in the order of ``(at, id)``."""
+    """What was decided of an entry, in the order of ``(at, id)``; ``reason`` of a write-off."""
 
     __tablename__ = "usage_decision"
     __table_args__ = (
         parent("usage_entry", "entry_id"),
-        one_of("decision", "accepted", "disputed", "confirmed", "withdrawn"),
-        one_of("basis", "person", "silence", "decision"),
+        one_of("decision", "accepted", "disputed", "confirmed", "withdrawn", "written_off"),
+        one_of("basis", "person", "silence", "decision", "signing"),
         Index(None, "tenant_id", "entry_id", "at", "id"),
         SHARED,
     )
@@ -111,6 +143,63 @@ class UsageDecision(TenantRow, Base):
     basis: Mapped[str]
     actor: Mapped[str]
     at: Mapped[datetime]
+    reason: Mapped[str | None]
+
+
+class StatementLine(TenantRow, Base):
+    """An entry on a statement, written when its period closes and never changed.
+
+    A ``charge`` bills a unit at its own price, the ``rank``-th unit of its campaign; a
+    ``credit`` takes back money of an earlier line (``corrects_id``). Amounts are minor units of
+    ``currency``. ``invoice_id`` is the invoice or credit note that holds it, null where nothing
+    is asked for.
+    """
+
+    __tablename__ = "statement_line"
+    __table_args__ = (
+        parent("usage_entry", "entry_id"),
+        parent("statement", "statement_id"),
+        parent("invoice", "invoice_id"),
+        parent("statement_line", "corrects_id"),
+        UniqueConstraint("tenant_id", "entry_id"),
+        UniqueConstraint("tenant_id", "statement_id", "position"),
+        one_of("kind", "charge", "credit"),
+        CheckConstraint(
+            "(kind = 'charge' AND amount >= 0 AND corrects_id IS NULL AND accepted_at IS NOT NULL)"
+            " OR (kind = 'credit' AND amount < 0 AND corrects_id IS NOT NULL AND rank IS NULL)",
+            name="shape",
+        ),
+        CheckConstraint("position > 0", name="position"),
+        CheckConstraint("rank > 0", name="rank"),
+        Index(
+            "statement_line_rank_key",
+            "tenant_id",
+            "campaign_ref",
+            "currency",
+            "rank",
+            unique=True,
+            postgresql_where=text("rank IS NOT NULL"),
+        ),
+        Index(None, "tenant_id", "invoice_id"),
+        SHARED,
+    )
+
+    entry_id: Mapped[UUID]
+    statement_id: Mapped[UUID]
+    invoice_id: Mapped[UUID | None]
+    corrects_id: Mapped[UUID | None]
+    position: Mapped[int] = mapped_column(Integer)
+    kind: Mapped[str]
+    campaign_ref: Mapped[UUID]
+    amount: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str]
+    rank: Mapped[int | None] = mapped_column(Integer)
+    price_text: Mapped[str]
+    dossier_hash: Mapped[str]
+    occurred_at: Mapped[datetime]
+    accepted_at: Mapped[datetime | None]
+    late: Mapped[bool]
+    carried_over: Mapped[bool]
 
 
 class Period(TenantRow, Base):

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
+
+from flatbed.billing.pricing.rules.tiers import Price, Tier
 
 
 def unit_key(programme_ref: UUID, group_ref: UUID) -> str:
@@ -36,12 +39,17 @@ class UsageRequest:
         programme_ref: the programme of the unit key.
         price_ref: the price list that was frozen at order.
         unit_keys: see :func:`unit_key`: the one to write first, then those of merged groups.
-        unit_price: minor units of ``currency``, not negative.
+        unit_price: minor units of ``currency``, not negative: the price before tiers.
         currency: ISO 4217.
         caps: the campaign's.
         evidence_hash: the hash of the dossier that proves the unit.
         occurred_at: when it was qualified; decides month, period and order.
         zone: the tenant's time zone.
+        tiers: graduated prices of the campaign's later units, frozen at order.
+        country: ISO 3166-1 of the partner, for reports.
+        agent_ref: who worked the unit, for the agency's reports; opaque here.
+        replaces_id: the entry that this unit replaces under the guarantee: it costs nothing,
+            and reserves nothing.
     """
 
     source: str
@@ -56,11 +64,26 @@ class UsageRequest:
     evidence_hash: str
     occurred_at: datetime
     zone: ZoneInfo
+    tiers: tuple[Tier, ...] = ()
+    country: str | None = None
+    agent_ref: UUID | None = None
+    replaces_id: UUID | None = None
+
+    @property
+    def price(self) -> Price:
+        """The campaign's price; a replacement has none."""
+        return FREE if self.replaces_id is not None else Price(self.unit_price, self.tiers)
+
+
+FREE: Final = Price(0)
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedUsage:
-    """An entry of the ledger, as far as its writer must know it."""
+    """An entry of the ledger, as far as its writer must know it.
+
+    ``amount`` is what the unit costs at most; tiers may make it cheaper when it is billed.
+    """
 
     entry_id: UUID
     sequence: int

@@ -41,13 +41,19 @@ class Tally(Output):
 
 
 class UsageTotal(Output):
-    """Units of one currency by state; nothing is ever added across currencies."""
+    """Units of one currency by state; nothing is ever added across currencies.
+
+    The amount is what was billed; of units that are not billed yet, what they cost at most.
+    """
 
     currency: str
     pending: Tally
     disputed: Tally
     accepted: Tally
+    billed: Tally
     reversed: Tally
+    cancelled: Tally
+    written_off: Tally
 
 
 class UsageGroup(UsageTotal):

@@ -1,32 +1,32 @@
-"""Rules of the ledger: what is metered, once, under which caps, and what is decided of it.
+"""Rules of the ledger: what is metered, once, under which caps, and what goes back.
 
 Nothing here commits: an entry stands or falls with the transaction that qualified the unit.
 """
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from flatbed.billing.pricing.rules.tiers import share, tiers_to_json
 from flatbed.billing.usage import caps, chain
-from flatbed.billing.usage.errors import AlreadyBilledError, CapReachedError, UsageStateError
-from flatbed.billing.usage.periods import (
-    first_period,
-    month_of,
-    next_period,
-    periods_until,
+from flatbed.billing.usage.decisions import qualified, refused, state_of, tell
+from flatbed.billing.usage.errors import (
+    AlreadyBilledError,
+    AlreadyReplacedError,
+    CapReachedError,
+    NotBilledError,
 )
+from flatbed.billing.usage.opening import period_for
+from flatbed.billing.usage.periods import month_of
 from flatbed.billing.usage.records import RecordedUsage, UsageRequest
-from flatbed.billing.usage.repository import ledger
-from flatbed.billing.usage.states import FOLLOWS, Basis, Decision, UsageState, usage_state
-from flatbed.tenants.kit.audit import mutation
+from flatbed.billing.usage.repository import ledger, lines
+from flatbed.billing.usage.states import UsageState
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.ids import uuid7
 from flatbed.tenants.kit.jobs.queue import enqueue
-from flatbed.tenants.kit.problems import NotFoundError
 
 ANCHOR_JOB: Final = "anchor"
 """The job that writes the new head to the anchor file (``tasks.anchor_ledger``)."""
@@ -35,53 +35,65 @@ ANCHOR_JOB: Final = "anchor"
 async def record_usage(session: TenantSession, request: UsageRequest) -> RecordedUsage:
     """Meter one unit. The caller holds the candidate's lock and sets ``candidate.entry_id``.
 
+    Caps reserve what the unit costs at most, since tiers fall by the order of acceptance.
+
     Raises:
         CapReachedError: a cap leaves no room; nothing was changed.
         AlreadyBilledError: an unreversed entry stands under one of the unit keys.
+        NotFoundError: no such entry of this tenant to replace.
+        UsageStateError: the entry to replace was reversed or never taken.
+        AlreadyReplacedError: another live unit replaces it already.
     """
     month = month_of(request.occurred_at, request.zone)
-    counters = await ledger.lock_counters(session, request.campaign_ref, [caps.TOTAL, month])
-    failpoint(Failpoint.CAPS_LOCKED)
-    _refuse_over_cap(request, counters[caps.TOTAL], counters[month])
+    amount = await _reserve(session, request, month)
     head = await ledger.lock_head(session)
     failpoint(Failpoint.LEDGER_LOCKED)
     if await ledger.live(session, request.unit_keys):
         raise AlreadyBilledError
+    if request.replaces_id is not None:
+        await _check_replaced(session, request.replaces_id)
     generation = await ledger.last_generation(session, request.unit_keys) + 1
-    await ledger.count(session, request.campaign_ref, counters, units=1, amount=request.unit_price)
-    failpoint(Failpoint.CAPS_COUNTED)
-    entry = await _append(
-        session,
-        head,
-        request.zone,
-        {
-            "kind": ledger.QUALIFIED,
-            "units": 1,
-            "amount": request.unit_price,
-            "currency": request.currency,
-            "unit_key": request.unit_keys[0],
-            "generation": generation,
-            "source": request.source,
-            "source_id": request.source_id,
-            "reverses_id": None,
-            "campaign_ref": request.campaign_ref,
-            "programme_ref": request.programme_ref,
-            "price_ref": request.price_ref,
-            "evidence_hash": request.evidence_hash,
-            "occurred_at": request.occurred_at,
-            "month": month,
-        },
-    )
-    _tell(session, "usage.recorded", entry.entry_id, {"generation": generation})
+    content = content_of(request, generation=generation, amount=amount, month=month)
+    entry = await _append(session, head, request.zone, content)
+    tell(session, "usage.recorded", entry.entry_id, {"generation": generation})
     return entry
+
+
+def content_of(
+    request: UsageRequest, *, generation: int, amount: int, month: str
+) -> dict[str, Any]:
+    """A unit's entry, without its place in the ledger."""
+    return {
+        "kind": ledger.QUALIFIED,
+        "units": 1,
+        "amount": amount,
+        "currency": request.currency,
+        "unit_key": request.unit_keys[0],
+        "generation": generation,
+        "source": request.source,
+        "source_id": request.source_id,
+        "reverses_id": None,
+        "credits_id": None,
+        "replaces_id": request.replaces_id,
+        "campaign_ref": request.campaign_ref,
+        "programme_ref": request.programme_ref,
+        "price_ref": request.price_ref,
+        "tiers": tiers_to_json(request.price.tiers) or None,
+        "evidence_hash": request.evidence_hash,
+        "country": request.country,
+        "agent_ref": request.agent_ref,
+        "occurred_at": request.occurred_at,
+        "month": month,
+        "format": chain.FORMAT,
+    }
 
 
 async def reverse_usage(
     session: TenantSession, entry_id: UUID, *, reason: str, zone: ZoneInfo
 ) -> RecordedUsage:
-    """Void an entry: a reversal of -1 unit; caps get back what the entry reserved.
+    """Void an entry: a reversal of -1 unit; caps get back what the entry reserves.
 
-    The reversal's money is what was billed; nothing is billed yet, so it is 0.
+    The reversal's money is what was billed and not yet credited, 0 if nothing was billed.
 
     Args:
         session: the transaction of the void.
@@ -93,15 +105,18 @@ async def reverse_usage(
         NotFoundError: no such qualified entry of this tenant.
         UsageStateError: it is reversed already.
     """
-    entry = await _qualified(session, entry_id)
+    entry = await qualified(session, entry_id)
     buckets = [caps.TOTAL, str(entry["month"])]
     await ledger.lock_counters(session, entry["campaign_ref"], buckets)
     head = await ledger.lock_head(session)
     if await ledger.is_reversed(session, entry_id):
-        raise _state(UsageState.REVERSED)
-    await ledger.count(
-        session, entry["campaign_ref"], buckets, units=-1, amount=-int(entry["amount"])
-    )
+        raise refused(await state_of(session, entry_id))
+    billed = await lines.billed(session, entry_id)
+    if entry["replaces_id"] is None:
+        # What is billed is what the counters hold since the closing.
+        reserved = int(entry["amount"]) if billed is None else billed
+        await ledger.count(session, entry["campaign_ref"], buckets, units=-1, amount=-reserved)
+    back = 0 if billed is None else billed - await lines.credited(session, entry_id)
     reversal = await _append(
         session,
         head,
@@ -110,59 +125,66 @@ async def reverse_usage(
             **entry,
             "kind": ledger.REVERSAL,
             "units": -1,
-            "amount": 0,
+            "amount": -back,
             "reverses_id": entry_id,
+            "replaces_id": None,
             "occurred_at": session.now(),
+            "format": chain.FORMAT,
         },
     )
     failpoint(Failpoint.USAGE_REVERSED)
-    _tell(session, "usage.reversed", entry_id, {"reason": reason})
+    tell(session, "usage.reversed", entry_id, {"reason": reason, "amount": -back})
     return reversal
 
 
-async def accept_usage(session: TenantSession, entry_id: UUID, *, basis: Basis, actor: str) -> None:
-    """The ISV takes the unit, by a person or by silence: it is billable from now on.
+async def credit_usage(
+    session: TenantSession, entry_id: UUID, *, percent: int, reason: str, zone: ZoneInfo
+) -> RecordedUsage | None:
+    """Give back a share of what was billed for a unit that stands; together at most all of it.
 
-    The caller of this and of the other decisions holds the candidate's lock.
+    Args:
+        session: the transaction of the guarantee case.
+        entry_id: the unit's entry.
+        percent: of what was billed, 1 to 100; rounded half to even.
+        reason: a code of the caller, kept in the audit.
+        zone: the tenant's time zone, for the period.
 
-    Raises:
-        NotFoundError: no such qualified entry of this tenant.
-        UsageStateError: the entry is not pending.
-    """
-    await _decide(session, entry_id, Decision.ACCEPTED, basis, actor)
-
-
-async def dispute_usage(session: TenantSession, entry_id: UUID, *, actor: str) -> None:
-    """The ISV objects: the unit is held until it is decided.
-
-    Raises:
-        NotFoundError: no such qualified entry of this tenant.
-        UsageStateError: the entry is not pending.
-    """
-    await _decide(session, entry_id, Decision.DISPUTED, Basis.PERSON, actor)
-
-
-async def confirm_usage(session: TenantSession, entry_id: UUID, *, actor: str) -> None:
-    """The dispute is decided for the unit: it is accepted from now on.
+    Returns the credit, None where nothing is left to give back.
 
     Raises:
         NotFoundError: no such qualified entry of this tenant.
-        UsageStateError: the entry is not disputed.
+        UsageStateError: it is reversed or written off.
+        NotBilledError: it stands on no statement yet; ask again after the next closing.
     """
-    await _decide(session, entry_id, Decision.CONFIRMED, Basis.DECISION, actor)
-
-
-async def state_of(session: TenantReadSession, entry_id: UUID) -> UsageState:
-    """The state of an entry.
-
-    Raises:
-        NotFoundError: no such qualified entry of this tenant.
-    """
-    await _qualified(session, entry_id)
-    return usage_state(
-        await ledger.decisions(session, entry_id),
-        is_reversed=await ledger.is_reversed(session, entry_id),
+    entry = await qualified(session, entry_id)
+    head = await ledger.lock_head(session)
+    state = await state_of(session, entry_id)
+    if state in {UsageState.PENDING, UsageState.DISPUTED, UsageState.ACCEPTED}:
+        raise NotBilledError(extra={"state": state.value})
+    billed = await lines.billed(session, entry_id)
+    if state is not UsageState.BILLED or billed is None:
+        raise refused(state)
+    back = min(share(billed, percent), billed - await lines.credited(session, entry_id))
+    if back <= 0:
+        return None
+    credit = await _append(
+        session,
+        head,
+        zone,
+        {
+            **entry,
+            "kind": ledger.CREDIT,
+            "units": 0,
+            "amount": -back,
+            "credits_id": entry_id,
+            "replaces_id": None,
+            "occurred_at": session.now(),
+            "format": chain.FORMAT,
+        },
     )
+    failpoint(Failpoint.USAGE_CREDITED)
+    tell(session, "usage.credited", entry_id, {"reason": reason, "amount": -back})
+    return credit
 
 
 async def billed_before(session: TenantReadSession, unit_keys: tuple[str, ...]) -> bool:
@@ -170,10 +192,38 @@ async def billed_before(session: TenantReadSession, unit_keys: tuple[str, ...]) 
     return await ledger.live(session, unit_keys)
 
 
-def _refuse_over_cap(request: UsageRequest, total: caps.Used, month: caps.Used) -> None:
-    met = caps.reached(request.caps, total=total, month=month, unit_price=request.unit_price)
+async def anchor_later(session: TenantSession) -> None:
+    """Have the new head written outside the database once this is committed."""
+    await enqueue(session, ANCHOR_JOB, realm_id=session.realm_id, tenant_id=session.tenant_id)
+
+
+async def _reserve(session: TenantSession, request: UsageRequest, month: str) -> int:
+    """Lock the counters and take the unit's room. Returns what it costs at most."""
+    if request.replaces_id is not None:
+        return request.price.of(1)
+    counters = await ledger.lock_counters(session, request.campaign_ref, [caps.TOTAL, month])
+    failpoint(Failpoint.CAPS_LOCKED)
+    price, billed = request.price, 0
+    if price.tiers:
+        billed = await lines.last_rank(session, request.campaign_ref, request.currency)
+    amount = price.highest(billed + 1)
+    met = caps.reached(
+        request.caps, total=counters[caps.TOTAL], month=counters[month], unit_price=amount
+    )
     if met:
         raise CapReachedError(extra={"caps": [asdict(one) for one in met]})
+    await ledger.count(session, request.campaign_ref, counters, units=1, amount=amount)
+    failpoint(Failpoint.CAPS_COUNTED)
+    return amount
+
+
+async def _check_replaced(session: TenantReadSession, entry_id: UUID) -> None:
+    """Only a unit that was taken is replaced, and once."""
+    state = await state_of(session, entry_id)
+    if state not in {UsageState.ACCEPTED, UsageState.BILLED}:
+        raise refused(state)
+    if await lines.is_replaced(session, entry_id):
+        raise AlreadyReplacedError
 
 
 async def _append(
@@ -203,48 +253,3 @@ async def _append(
         amount=content["amount"],
         currency=content["currency"],
     )
-
-
-async def anchor_later(session: TenantSession) -> None:
-    """Have the new head written outside the database once this is committed."""
-    await enqueue(session, ANCHOR_JOB, realm_id=session.realm_id, tenant_id=session.tenant_id)
-
-
-async def period_for(session: TenantSession, instant: datetime, zone: ZoneInfo) -> UUID:
-    """The period that an entry of this instant belongs to; missing ones are made."""
-    end = await ledger.last_period_end(session)
-    if end is None:
-        return await ledger.add_period(session, first_period(instant, zone), None)
-    for span in periods_until(end, instant, zone):
-        await ledger.add_period(session, span, end)
-        end = span.ends_at
-    found = await ledger.open_period(session, instant)
-    if found is None:
-        found = await ledger.add_period(session, next_period(end, zone), end)
-    return found
-
-
-async def _decide(
-    session: TenantSession, entry_id: UUID, decision: Decision, basis: Basis, actor: str
-) -> None:
-    state = await state_of(session, entry_id)
-    if state not in FOLLOWS[decision]:
-        raise _state(state)
-    await ledger.add_decision(session, entry_id, decision, basis, actor)
-    failpoint(Failpoint.USAGE_DECIDED)
-    _tell(session, f"usage.{decision}", entry_id, {"basis": basis.value})
-
-
-async def _qualified(session: TenantReadSession, entry_id: UUID) -> Mapping[str, Any]:
-    entry = await ledger.find_entry(session, entry_id)
-    if entry is None or entry["kind"] != ledger.QUALIFIED:
-        raise NotFoundError
-    return entry
-
-
-def _state(state: UsageState) -> UsageStateError:
-    return UsageStateError(extra={"state": state.value})
-
-
-def _tell(session: TenantSession, action: str, entry_id: UUID, detail: dict[str, Any]) -> None:
-    mutation(session, action, "use", entry_id, detail)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from flatbed.billing.usage.caps import TOTAL, Used
 from flatbed.billing.usage.chain import OUTSIDE, Fault, Finding, Head, Link, verify
-from flatbed.billing.usage.repository import ledger
+from flatbed.billing.usage.repository import ledger, lines
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
 from flatbed.tenants.kit.ids import encode
 
@@ -34,7 +34,8 @@ async def verify_ledger(
     findings = verify((_link(row) for row in rows), head, anchors)
     voided = {row["reverses_id"] for row in rows if row["kind"] == ledger.REVERSAL}
     live = [row for row in rows if row["kind"] == ledger.QUALIFIED and row["id"] not in voided]
-    findings += _counters(live, await ledger.all_counters(session))
+    billed = await lines.all_billed(session)
+    findings += _counters(live, billed, await ledger.all_counters(session))
     if expected is not None:
         findings += _candidates(live, await expected(session))
     return findings
@@ -46,14 +47,18 @@ def _link(row: Mapping[str, Any]) -> Link:
 
 
 def _counters(
-    live: Iterable[Mapping[str, Any]], stored: Mapping[tuple[UUID, str], Used]
+    live: Iterable[Mapping[str, Any]],
+    billed: Mapping[UUID, int],
+    stored: Mapping[tuple[UUID, str], Used],
 ) -> list[Finding]:
     units: Counter[tuple[UUID, str]] = Counter()
     money: Counter[tuple[UUID, str]] = Counter()
     for row in live:
+        if row["replaces_id"] is not None:
+            continue  # it reserves nothing
         for bucket in (TOTAL, row["month"]):
             units[row["campaign_ref"], bucket] += 1
-            money[row["campaign_ref"], bucket] += row["amount"]
+            money[row["campaign_ref"], bucket] += billed.get(row["id"], row["amount"])
     return [
         Finding(
             Fault.COUNTER,

@@ -79,6 +79,7 @@ class Failpoint(StrEnum):
     LEDGER_INSERTED = "ledger.inserted"  # an entry that the head does not name
     LEDGER_MOVED = "ledger.moved"  # the head names it, its anchor is not asked for
     USAGE_DECIDED = "usage.decided"  # the ledger knows a decision that nothing else does
+    USAGE_CREDITED = "usage.credited"  # a credit, its case does not say so yet
     USAGE_REVERSED = "usage.reversed"  # a reversal, the qualification still stands
     QUALIFICATION_WRITTEN = "qualification.written"  # unit, stage and row without deadlines
     QUALIFICATION_ACCEPTED = "qualification.accepted"  # accepted, the campaign has not counted it

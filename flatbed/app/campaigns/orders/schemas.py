@@ -107,8 +107,15 @@ class CapsRead(Output):
     money_month: int | None
 
 
+class PriceTier(Output):
+    """From the campaign's `from_unit`-th billed unit on, a unit costs `unit_price`."""
+
+    from_unit: int
+    unit_price: int
+
+
 class CampaignRead(Output):
-    """A campaign. A hunter sees null for `price_list_id`, `unit_price` and `caps`."""
+    """A campaign. A hunter sees null for price list, prices and `caps`."""
 
     id: CampaignId
     name: str
@@ -122,6 +129,10 @@ class CampaignRead(Output):
     currency: str
     price_list_id: Annotated[PriceListId | None, Field(description="Frozen at order.")]
     unit_price: Annotated[int | None, Field(description="Frozen at order, in minor units.")]
+    price_tiers: Annotated[
+        list[PriceTier] | None,
+        Field(description="Graduated prices of later units, frozen at order."),
+    ]
     caps: CapsRead | None
     fit_floor: int
     revenue_floor: int

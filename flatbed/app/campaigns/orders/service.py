@@ -27,7 +27,7 @@ from flatbed.app.campaigns.orders.schemas import (
 )
 from flatbed.app.campaigns.orders.states import ENDED, LIVE, MOVES, Action, Actor, following, may
 from flatbed.app.campaigns.profiles import service as profiles
-from flatbed.billing.facade import PriceView, price_of
+from flatbed.billing.facade import PriceView, price_of, require_good_standing, tiers_to_json
 from flatbed.tenants.access.principal import Role
 from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.cursors import Cursors, Position
@@ -194,6 +194,7 @@ async def order(
         PreconditionFailedError: another version is stored.
         CampaignStateError: it is no draft.
         OfferingArchivedError: the offering takes nothing new.
+        BadStandingError: the ISV owes the agency; what was ordered goes on.
         NoPriceError: the agency has no active price list in the currency.
         PriceChangedError: the price is not the expected one.
     """
@@ -201,6 +202,7 @@ async def order(
     match(campaign.version, etag)
     target = _target(campaign, Action.ORDER, role)
     await _offering_takes_new(session, campaign.offering_id)
+    await require_good_standing(session)
     price = await _price(session, campaign.currency)
     if body.expected_unit_price not in {None, price.unit_price}:
         raise PriceChangedError(extra={"unit_price": price.unit_price, "currency": price.currency})
@@ -215,11 +217,13 @@ async def order(
         "profile_version_id": profile.current.id,
         "price_list_id": price.price_list_id,
         "unit_price": price.unit_price,
+        "price_tiers": tiers_to_json(price.tiers) or None,
         "rubric": rubric.to_json(),
         "ordered_at": session.now(),
     }
     if validate_only:
-        return views.read(campaign).model_copy(update=frozen), None
+        shown = {**frozen, "price_tiers": views.tiers(tiers_to_json(price.tiers))}
+        return views.read(campaign).model_copy(update=shown), None
     for column, value in frozen.items():
         setattr(campaign, column, value)
     campaign.status = target.value

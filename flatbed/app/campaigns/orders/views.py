@@ -1,7 +1,9 @@
 """A campaign as each reader sees it: the API, a hunter, and the other slices."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from flatbed.app.campaigns.method import CampaignState, Criterion, Rubric
@@ -13,9 +15,11 @@ from flatbed.app.campaigns.orders.schemas import (
     CampaignRead,
     CapsRead,
     OfferingBrief,
+    PriceTier,
 )
 from flatbed.app.campaigns.profiles.criteria import from_store
 from flatbed.app.campaigns.profiles.service import read_version
+from flatbed.billing.facade import Tier, tiers_from_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class CampaignView:
     currency: str
     price_list_id: UUID | None
     unit_price: int | None
+    price_tiers: tuple[Tier, ...]
     cap_units_total: int | None
     cap_units_month: int | None
     cap_money_total: int | None
@@ -75,6 +80,7 @@ def view(whole: Whole) -> CampaignView:
         currency=campaign.currency,
         price_list_id=campaign.price_list_id,
         unit_price=campaign.unit_price,
+        price_tiers=tiers_from_json(campaign.price_tiers),
         cap_units_total=campaign.cap_units_total,
         cap_units_month=campaign.cap_units_month,
         cap_money_total=campaign.cap_money_total,
@@ -107,6 +113,7 @@ def read(campaign: Campaign, *, money: bool = True) -> CampaignRead:
         currency=campaign.currency,
         price_list_id=campaign.price_list_id if money else None,
         unit_price=campaign.unit_price if money else None,
+        price_tiers=tiers(campaign.price_tiers) if money and campaign.unit_price else None,
         caps=caps if money else None,
         fit_floor=campaign.fit_floor,
         revenue_floor=campaign.revenue_floor,
@@ -121,6 +128,11 @@ def read(campaign: Campaign, *, money: bool = True) -> CampaignRead:
         created_at=campaign.created_at,
         updated_at=campaign.updated_at,
     )
+
+
+def tiers(stored: Sequence[dict[str, Any]] | None) -> list[PriceTier]:
+    """Frozen tiers for the API."""
+    return [PriceTier.model_validate(one) for one in stored or ()]
 
 
 def brief(whole: Whole) -> CampaignBrief:

@@ -30,6 +30,7 @@ from flatbed.tenants.kit.ids import uuid7
 
 QUALIFIED: Final = "qualified"
 REVERSAL: Final = "reversal"
+CREDIT: Final = "credit"
 CONTENT: Final = tuple(
     column.key for column in UsageEntry.__table__.columns if column.key not in OUTSIDE
 )
@@ -291,7 +292,12 @@ async def add_period(session: TenantSession, span: Span, previous_ends_at: datet
 
 
 async def add_decision(
-    session: TenantSession, entry_id: UUID, decision: str, basis: str, actor: str
+    session: TenantSession,
+    entry_id: UUID,
+    decision: str,
+    basis: str,
+    actor: str,
+    reason: str | None = None,
 ) -> None:
     """Append a decision."""
     await session.execute(
@@ -303,6 +309,7 @@ async def add_decision(
             basis=basis,
             actor=actor,
             at=session.now(),
+            reason=reason,
         )
     )
 

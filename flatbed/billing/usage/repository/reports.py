@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from flatbed.billing.usage.models import Period, UsageDecision, UsageEntry
+from flatbed.billing.usage.models import Period, StatementLine, UsageDecision, UsageEntry
 from flatbed.billing.usage.repository.ledger import CONTENT, QUALIFIED, REVERSAL
 from flatbed.billing.usage.states import Decision, UsageState
 from flatbed.tenants.kit.cursors import Window
@@ -40,7 +40,10 @@ _Last = (
 """The last decision of an entry."""
 _derived: Final = case(
     # The same rule as states.usage_state, which a test compares it with.
-    (_Reversal.id.is_not(None), UsageState.REVERSED.value),
+    (and_(_Reversal.id.is_not(None), StatementLine.id.is_not(None)), UsageState.REVERSED.value),
+    (_Reversal.id.is_not(None), UsageState.CANCELLED.value),
+    (StatementLine.id.is_not(None), UsageState.BILLED.value),
+    (_Last.c.decision == Decision.WRITTEN_OFF.value, UsageState.WRITTEN_OFF.value),
     (_Last.c.decision == Decision.DISPUTED.value, UsageState.DISPUTED.value),
     (
         _Last.c.decision.in_([Decision.ACCEPTED.value, Decision.CONFIRMED.value]),
@@ -127,10 +130,18 @@ async def find_period(session: TenantReadSession, period_id: UUID | None) -> Per
 
 
 async def standing(session: TenantReadSession, until: datetime) -> Sequence[Mapping[str, Any]]:
-    """Unreversed entries of periods that began at ``until`` or before, by ``(decided, id)``."""
+    """Entries that are neither reversed, billed nor written off, of periods up to an instant.
+
+    By ``(decided, id)``; those of periods that began at ``until`` or before.
+    """
     statement = (
         _entries(session, Filters())
-        .where(Period.starts_at <= until, _Reversal.id.is_(None))
+        .where(
+            Period.starts_at <= until,
+            _Reversal.id.is_(None),
+            StatementLine.id.is_(None),
+            _Last.c.decision.is_distinct_from(Decision.WRITTEN_OFF.value),
+        )
         .order_by(_Last.c.at, UsageEntry.id)
     )
     return [dict(row) for row in (await session.execute(statement)).mappings()]
@@ -153,10 +164,14 @@ async def reversals(session: TenantReadSession, period_id: UUID) -> Sequence[Map
 def _entries(
     session: TenantReadSession, filters: Filters, *more: ColumnElement[Any]
 ) -> Select[Any]:
-    """Qualified entries with state, last decision and lateness."""
+    """Qualified entries with state, last decision and lateness.
+
+    The amount is what was billed, or else what is billed at most.
+    """
     statement = (
         select(
-            *(getattr(UsageEntry, name) for name in CONTENT),
+            *(getattr(UsageEntry, name) for name in CONTENT if name != "amount"),
+            func.coalesce(StatementLine.amount, UsageEntry.amount).label("amount"),
             UsageEntry.hash,
             _derived.label("state"),
             _Last.c.at.label("decided_at"),
@@ -172,6 +187,13 @@ def _entries(
             and_(
                 _Reversal.tenant_id == UsageEntry.tenant_id,
                 _Reversal.reverses_id == UsageEntry.id,
+            ),
+        )
+        .outerjoin(
+            StatementLine,
+            and_(
+                StatementLine.tenant_id == UsageEntry.tenant_id,
+                StatementLine.entry_id == UsageEntry.id,
             ),
         )
         .outerjoin(_Last, true())

@@ -1,0 +1,38 @@
+"""Periods are opened by the writer that needs one, under the ledger head; closing only closes."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from flatbed.billing.usage.periods import Span, first_period, next_period, periods_until
+from flatbed.billing.usage.repository import ledger
+from flatbed.tenants.kit.database.session import TenantSession
+from flatbed.tenants.kit.jobs.queue import enqueue
+
+CLOSING_JOB: Final = "schedule_closing"
+"""The job that sets the deadlines of open periods: the writer may be bound to one candidate, and
+a period's deadline is no candidate's (``statements.tasks``)."""
+
+
+async def period_for(session: TenantSession, instant: datetime, zone: ZoneInfo) -> UUID:
+    """The period that an entry of this instant belongs to; missing ones are made.
+
+    The caller holds the ledger head's lock.
+    """
+    end = await ledger.last_period_end(session)
+    if end is None:
+        return await _open(session, first_period(instant, zone), None)
+    for span in periods_until(end, instant, zone):
+        await _open(session, span, end)
+        end = span.ends_at
+    found = await ledger.open_period(session, instant)
+    if found is None:
+        found = await _open(session, next_period(end, zone), end)
+    return found
+
+
+async def _open(session: TenantSession, span: Span, previous_end: datetime | None) -> UUID:
+    period_id = await ledger.add_period(session, span, previous_end)
+    await enqueue(session, CLOSING_JOB, realm_id=session.realm_id, tenant_id=session.tenant_id)
+    return period_id

@@ -1,0 +1,68 @@
+"""SQL for what was billed of an entry, and what was given back."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import exists, func, insert, select
+from sqlalchemy.orm import aliased
+
+from flatbed.billing.usage.models import StatementLine, UsageEntry
+from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
+
+
+async def billed(session: TenantReadSession, entry_id: UUID) -> int | None:
+    """What an entry's line bills in minor units, None if it stands on no statement."""
+    statement = select(StatementLine.amount).where(
+        StatementLine.tenant_id == session.tenant_id, StatementLine.entry_id == entry_id
+    )
+    return await session.scalar(statement)
+
+
+async def all_billed(session: TenantReadSession) -> dict[UUID, int]:
+    """What each charged entry of the tenant was billed, in minor units."""
+    statement = select(StatementLine.entry_id, StatementLine.amount).where(
+        StatementLine.tenant_id == session.tenant_id, StatementLine.kind == "charge"
+    )
+    return {row.entry_id: row.amount for row in await session.execute(statement)}
+
+
+async def credited(session: TenantReadSession, entry_id: UUID) -> int:
+    """The money that credits have given back for an entry, not negative."""
+    statement = select(func.coalesce(func.sum(UsageEntry.amount), 0)).where(
+        UsageEntry.tenant_id == session.tenant_id, UsageEntry.credits_id == entry_id
+    )
+    return -int(await session.scalar(statement) or 0)
+
+
+async def last_rank(session: TenantReadSession, campaign_ref: UUID, currency: str) -> int:
+    """How many units of a campaign were billed so far, those that were reversed later too."""
+    statement = select(func.coalesce(func.max(StatementLine.rank), 0)).where(
+        StatementLine.tenant_id == session.tenant_id,
+        StatementLine.campaign_ref == campaign_ref,
+        StatementLine.currency == currency,
+        StatementLine.rank.is_not(None),
+    )
+    return int(await session.scalar(statement) or 0)
+
+
+async def is_replaced(session: TenantReadSession, entry_id: UUID) -> bool:
+    """Whether a live entry replaces this one."""
+    reversal = aliased(UsageEntry)
+    statement = select(
+        exists().where(
+            UsageEntry.tenant_id == session.tenant_id,
+            UsageEntry.replaces_id == entry_id,
+            ~exists().where(
+                reversal.tenant_id == session.tenant_id, reversal.reverses_id == UsageEntry.id
+            ),
+        )
+    )
+    return bool(await session.scalar(statement))
+
+
+async def add_lines(session: TenantSession, lines: Sequence[Mapping[str, Any]]) -> None:
+    """Append statement lines."""
+    if lines:
+        rows = [{**line, "tenant_id": session.tenant_id} for line in lines]
+        await session.execute(insert(StatementLine), rows)
