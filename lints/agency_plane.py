@@ -10,6 +10,9 @@ ENTRANCES: Final[dict[str, str]] = {
     "flatbed/app/campaigns/orders/service.py": (
         "an order freezes the price of a list that the agency keeps"
     ),
+    "flatbed/billing/statements/closing.py": (
+        "an invoice is the agency's: its profile is on it, its number is of the agency's series"
+    ),
     "flatbed/app/hunting/service.py": (
         "an assignment names an ISV's campaign or candidate and is the agency's row"
     ),

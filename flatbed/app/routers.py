@@ -18,7 +18,9 @@ from flatbed.app.hunting.router import router as hunting
 from flatbed.app.qualifications.router import router as qualifications
 from flatbed.app.registry.router import router as registry
 from flatbed.app.sandbox.router import router as sandbox
+from flatbed.billing.accounts.router import router as billing_accounts
 from flatbed.billing.pricing.router import router as price_lists
+from flatbed.billing.statements.router import router as statements
 from flatbed.billing.usage.router import router as usage
 from flatbed.tenants.oauth.router import router as oauth_clients
 from flatbed.tenants.organizations.router import router as organizations
@@ -38,6 +40,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     pipeline,
     qualifications,
     usage,
+    statements,
+    billing_accounts,
     audit,
     registry,
     hunting,

@@ -20,6 +20,8 @@ from flatbed.app.qualifications import deadlines as qualifications
 from flatbed.app.qualifications.repository import qualified_entries
 from flatbed.app.qualifications.reviews import ReviewsOfLatePushes
 from flatbed.app.routers import ROUTERS
+from flatbed.billing.statements import tasks as statements
+from flatbed.billing.usage.opening import CLOSING_JOB
 from flatbed.billing.usage.service import ANCHOR_JOB
 from flatbed.billing.usage.tasks import anchor_ledger
 from flatbed.billing.usage.verification import Expected
@@ -55,7 +57,11 @@ class Program:
     readiness: Readiness
     admission: Admission
     deadlines: DeadlineHandlers = field(
-        default_factory=lambda: {**nurture.DEADLINES, **qualifications.DEADLINES}
+        default_factory=lambda: {
+            **nurture.DEADLINES,
+            **qualifications.DEADLINES,
+            **statements.DEADLINES,
+        }
     )
     targets: Targets = field(default_factory=CandidateTargets)
     worked_candidates: WorkedCandidates = field(default_factory=FurthestCandidates)
@@ -113,10 +119,17 @@ def build(settings: KernelSettings) -> Program:
         tenants=RealmTenants(),
         assignments=LiveAssignments(),
     )
-    jobs = {ANCHOR_JOB: _anchoring(database, settings)}
+    jobs = {ANCHOR_JOB: _anchoring(database, settings), CLOSING_JOB: _closing(database)}
     readiness = Readiness(url)
     admission = Admission(settings.pool_size, seconds=settings.admission_seconds)
     return Program(settings, database, keyring, oauth, gate, url, jobs, readiness, admission)
+
+
+def _closing(database: Database) -> JobHandler:
+    async def schedule(ids: Mapping[str, UUID]) -> None:
+        await statements.schedule_closings(database, ids["realm_id"], ids["tenant_id"])
+
+    return schedule
 
 
 def _anchoring(database: Database, settings: KernelSettings) -> JobHandler:

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from flatbed.tenants.kit.database.urls import Plain
+from flatbed.tenants.kit.ids import encode
 from tests.api.support import Client, World
 from tests.api.writes import LEFT, NOTHING, Trail, unsafe
+from tests.billing.statements.closed import PROFILE as BILLING_PROFILE
+from tests.billing.statements.closed import march
 from tests.candidates.factory import PROFILE, Site, company, site
 from tests.qualifications.factory import ANSWER, DISPUTE
 from tests.qualifications.stock import stock
@@ -133,6 +136,21 @@ class Story:
         two = await accepted.site.hunter.made(f"{accepted.path}/qualifications")
         await done("accept_qualification", isv, None, two["id"])
 
+    async def settle(self) -> None:
+        """How the ISV is billed, what is given up, and a month that is closed."""
+        done, place = self.trail.done, self.place
+        finance = await place.world.staff("finance")
+        await done("put_billing_profile", finance.client, BILLING_PROFILE, version=0)
+        body: dict[str, Any] = {"purchase_order": "4711"}
+        await done("update_billing_account", self.isv, body, version=0)
+        terms = {"payment_terms_days": 30}
+        await done("set_billing_terms", finance.at(place.isv), terms, version=1)
+        entry = await march(place.world, place.isv)
+        reason = {"reason": "goodwill"}
+        await done("write_off_usage", finance.at(place.isv), reason, encode("use", entry.entry_id))
+        period = encode("per", entry.period_id)
+        await done("close_period", finance.at(place.isv), None, period)
+
     async def administer(self) -> None:
         """The agency's own house."""
         done, world = self.trail.done, self.place.world
@@ -181,7 +199,14 @@ class TestEveryWrite:
         """A replay under the same key leaves nothing more."""
         place = await site(world)
         story = Story(place, Trail(admin_connection, world.realm_id, place.isv.tenant_id))
-        for chapter in (story.offer, story.exclude, story.work, story.bill, story.administer):
+        for chapter in (
+            story.settle,
+            story.offer,
+            story.exclude,
+            story.work,
+            story.bill,
+            story.administer,
+        ):
             await chapter()
         assert not story.trail.wrong, "\n".join(story.trail.wrong)
         assert set(story.trail.seen) == set(unsafe())

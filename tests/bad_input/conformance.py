@@ -114,7 +114,7 @@ CHECKS: dict[str, Any] = {
     # All checks are on. Ours besides the tool's own refusals: 412, since If-Match is looked at
     # before the body, and a made-up one names no version of ours.
     "negative_data_rejection": {
-        "expected-statuses": [*NEGATIVE_DATA_REJECTION_EXPECTED_STATUSES, "412"]
+        "expected-statuses": [*NEGATIVE_DATA_REJECTION_EXPECTED_STATUSES, "412", "413"]
     },
     "missing_required_header": {
         # RFC 6585: what is missing is If-Match.

@@ -192,11 +192,12 @@ class TestPreview:
         isv = await world.isv()
         held, billed = await meter(world, isv), await meter(world, isv, accept=True)
         body = await isv.client.read("/v1/statements/preview")
-        assert [line["entry_id"] for line in body["lines"]] == [billed]
-        assert [line["entry_id"] for line in body["held"]] == [held]
-        assert body["totals"] == [{"currency": "EUR", "units": 1, "amount": PRICE}]
+        [draft] = body["statements"]
+        assert [line["entry_id"] for line in draft["lines"]] == [billed]
+        assert [(one["entry_id"], one["fate"]) for one in draft["rest"]] == [(held, "pending")]
+        assert (draft["currency"], draft["units"], draft["total"]) == ("EUR", 1, PRICE)
         assert body["starts_at"] == "2026-03-01T00:00:00+01:00"
-        assert body["lines"][0]["dossier"].startswith("/v1/qualifications/qual_")
+        assert draft["lines"][0]["dossier"].startswith("/v1/qualifications/qual_")
         named = await isv.client.read(
             "/v1/statements/preview", params={"period_id": body["period_id"]}
         )

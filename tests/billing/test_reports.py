@@ -1,4 +1,4 @@
-"""Usage by state, and what a statement would hold."""
+"""Usage by state, in sums and as lines."""
 
 import csv
 import io
@@ -21,12 +21,12 @@ from flatbed.billing.usage import reports
 from flatbed.billing.usage.errors import ExportTooLargeError
 from flatbed.billing.usage.exports import cell
 from flatbed.billing.usage.repository.reports import Filters
-from flatbed.billing.usage.schemas import GroupBy, StatementPreview, UsagePage
+from flatbed.billing.usage.schemas import GroupBy, UsagePage
 from flatbed.billing.usage.states import UsageState
 from flatbed.tenants.kit.crypto import Keyring
 from flatbed.tenants.kit.cursors import Cursors
 from flatbed.tenants.kit.ids import encode, uuid7
-from flatbed.tenants.kit.problems import InvalidCursorError, NotFoundError
+from flatbed.tenants.kit.problems import InvalidCursorError
 from tests.billing.world import BERLIN, NOON, PRICE, World
 
 KEYRING = Keyring(b"k" * 32)
@@ -58,12 +58,6 @@ class Reader:
                 filters=Filters(**filters),
                 group_by=group_by,
             )
-
-    async def preview(
-        self, period_id: UUID | None = None, now: datetime = NOON
-    ) -> StatementPreview:
-        async with self.world.reading(self.isv, now) as session:
-            return await reports.preview(session, KEYRING, period_id)
 
 
 async def one_of_each(world: World, isv: UUID, **changes: Any) -> dict[str, UUID]:
@@ -182,9 +176,8 @@ class TestUsage:
         """Invariant 13: no line names another tenant's entry."""
         await one_of_each(world, isv)
         other = Reader(world, await world.isv())
-        page, preview = await other.usage(), await other.preview()
+        page = await other.usage()
         assert (page.data, page.groups, page.totals) == ([], [], [])
-        assert (preview.lines, preview.held, preview.reversals) == ([], [], [])
 
     async def test_an_entry_before_its_period_is_labelled_late(
         self, world: World, isv: UUID
@@ -231,75 +224,3 @@ class TestExport:
             "",
             "x",
         ]
-
-
-class TestPreview:
-    async def test_it_bills_what_is_accepted_and_lists_what_is_held(
-        self, world: World, isv: UUID
-    ) -> None:
-        """Pending and disputed ones are held: reported, carried forward, never dropped."""
-        made = await one_of_each(world, isv)
-        preview = await Reader(world, isv).preview()
-        assert ids(preview.lines) == [made["accepted"], made["confirmed"]]
-        assert set(ids(preview.held)) == {made["pending"], made["disputed"]}
-        assert [line.reverses_id for line in preview.reversals] == [made["reversed"]]
-        assert [line.amount for line in preview.reversals] == [0]
-        assert [(t.currency, t.units, t.amount) for t in preview.totals] == [("EUR", 2, 2 * PRICE)]
-        assert [(t.units, t.amount) for t in preview.held_totals] == [(2, 2 * PRICE)]
-        assert sum(line.amount for line in preview.lines) == preview.totals[0].amount
-        (other,) = (await Reader(world, isv).usage()).totals
-        assert other.accepted.amount == preview.totals[0].amount
-        assert preview.lines[0].accepted_at == NOON + timedelta(days=1)
-
-    async def test_its_bounds_are_local_midnights(self, world: World, isv: UUID) -> None:
-        await world.meter(isv)
-        preview = await Reader(world, isv).preview()
-        assert preview.starts_at.isoformat() == "2026-03-01T00:00:00+01:00"
-        assert preview.ends_at.isoformat() == "2026-04-01T00:00:00+02:00"
-
-    async def test_currencies_have_totals_of_their_own(self, world: World, isv: UUID) -> None:
-        """Invariant 10: no arithmetic across currencies."""
-        for currency, price in (("EUR", 100), ("CHF", 7), ("EUR", 23)):
-            entry = await world.meter(isv, currency=currency, unit_price=price)
-            async with world.at(isv) as session:
-                await accept_usage(session, entry.entry_id, basis=Basis.PERSON, actor="x")
-        preview = await Reader(world, isv).preview()
-        assert [(t.currency, t.units, t.amount) for t in preview.totals] == [
-            ("CHF", 1, 7),
-            ("EUR", 2, 123),
-        ]
-
-    async def test_what_an_earlier_period_left_is_carried_over(
-        self, world: World, isv: UUID
-    ) -> None:
-        march = await one_of_each(world, isv)
-        april = await world.meter(isv, occurred_at=APRIL)
-        reader = Reader(world, isv)
-        now = await reader.preview()
-        assert now.period_id == april.period_id
-        assert [line.carried_over for line in now.lines] == [True, True]
-        assert set(ids(now.held)) == {march["pending"], march["disputed"], april.entry_id}
-        assert now.reversals == []
-        period = await world.admin.fetchval(
-            "SELECT id FROM period WHERE tenant_id = $1 ORDER BY starts_at LIMIT 1", isv
-        )
-        then = await reader.preview(period)
-        assert [line.carried_over for line in then.lines] == [False, False]
-        assert april.entry_id not in ids(then.held)
-        assert ids(then.lines) == ids(now.lines)
-
-    async def test_without_usage_it_is_the_empty_current_month(
-        self, world: World, isv: UUID
-    ) -> None:
-        preview = await Reader(world, isv).preview()
-        assert preview.period_id is None
-        assert preview.starts_at.isoformat() == "2026-03-01T00:00:00+01:00"
-        assert (preview.lines, preview.totals, preview.held) == ([], [], [])
-        assert await world.count("period", isv) == 0
-
-    async def test_another_tenants_period_is_as_if_missing(self, world: World, isv: UUID) -> None:
-        entry = await world.meter(isv)
-        other = Reader(world, await world.isv())
-        for period_id in (entry.period_id, uuid7()):
-            with pytest.raises(NotFoundError):
-                await other.preview(period_id)

@@ -69,15 +69,16 @@ class TestStory:
         usage, preview = show.played.usage, show.played.preview
         states = sorted(line["state"] for line in usage["data"])
         assert states == ["accepted", "accepted", "cancelled"]
-        assert len(preview["lines"]) == 2
-        assert preview["totals"] == [{"currency": "EUR", "units": 2, "amount": 900_000}]
+        [draft] = preview["statements"]
+        assert (draft["currency"], draft["units"], draft["total"]) == ("EUR", 2, 900_000)
+        assert len(draft["lines"]) == 2
         ended = {unit.letter: unit.state for unit in show.played.units}
-        assert ended == {"A": "accepted", "B": "reversed", "C": "accepted"}
+        assert ended == {"A": "accepted", "B": "cancelled", "C": "accepted"}
         assert show.played.units[0].msi == pytest.approx(GOLDEN_MSI[36], abs=0.01)
 
     async def test_the_evidence_of_each_line_opens_and_is_what_was_billed(self, show: Show) -> None:
         isv = show.cast.isvs[0]
-        for line in (*show.played.usage["data"], *show.played.preview["lines"]):
+        for line in (*show.played.usage["data"], *show.played.preview["statements"][0]["lines"]):
             answer = await isv.client.send("GET", line["dossier"])
             assert answer.status_code == 200
             assert answer.json()["dossier_hash"] == line["dossier_hash"]

@@ -1,5 +1,6 @@
 """What clients do, each with its key, and how one sees that it was done exactly once."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -8,7 +9,10 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import httpx
+from sqlalchemy import text
 
+from flatbed.tenants.kit.clock import Clock
+from flatbed.tenants.kit.database.session import Caller
 from flatbed.tenants.kit.database.urls import Plain
 from flatbed.tenants.kit.ids import decode, uuid7
 from tests.api.support import Client
@@ -22,6 +26,12 @@ OK: Final = frozenset({200, 201})
 WAIT: Final = frozenset({409, 429})
 """Somebody still works under the key, or the server asks to come again."""
 UNAVAILABLE: Final = 503
+DUE_LOOKS: Final = 250
+DUE_PAUSE: Final = 0.02
+CLOSING_DUE: Final = (
+    "SELECT EXISTS (SELECT FROM deadline WHERE kind = 'close_period' AND done_at IS NULL)"
+)
+CALLER: Final = Caller("system:acts", "")
 _numbers = count(1)
 
 
@@ -324,6 +334,24 @@ class Stage:
         await self._qualified(number)
         return [self._clock() for _ in range(number)]
 
+    async def closings(self, number: int) -> list[Act]:
+        """Time passes over the end of a month in which something was accepted."""
+        for one in await self._qualified(number):
+            await self.site.isv.client.made(f"{one.path}/acceptance")
+        await self._until_due()
+        return [self._clock() for _ in range(number)]
+
+    async def _until_due(self) -> None:
+        """Until the worker, where it lives, has set the deadline of the open period."""
+        tenant = self.site.isv.tenant_id
+        async with self.site.world.program.database.tenant_read(
+            realm_id=self.site.world.realm_id, tenant_id=tenant, caller=CALLER, clock=Clock()
+        ) as session:
+            for _ in range(DUE_LOOKS):
+                if await session.scalar(text(CLOSING_DUE)):
+                    break
+                await asyncio.sleep(DUE_PAUSE)
+
     def _clock(self) -> Act:
         seconds = 40 * 86_400 + next(_numbers)
         self.site.ahead += timedelta(seconds=seconds)
@@ -380,6 +408,7 @@ BUILDERS: Final[Mapping[str, Builder]] = MappingProxyType(
         "answer": Stage.answers,
         "void": Stage.voids,
         "clock": Stage.clocks,
+        "closing": Stage.closings,
         "token": Stage.tokens,
     }
 )

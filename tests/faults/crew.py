@@ -20,6 +20,7 @@ from flatbed.tenants.kit.failpoints import EXIT_CODE, Failpoint
 from flatbed.tenants.kit.ids import decode, uuid7
 from flatbed.tenants.oauth.first_client import create_realm
 from tests.api.support import Client, World
+from tests.billing.statements.closed import PROFILE
 from tests.candidates.factory import site
 from tests.faults import invariants
 from tests.faults.acts import BUILDERS, MANY, Act, Stage
@@ -332,6 +333,9 @@ async def crew_in(house: House, number: random.Random | None = None) -> AsyncIte
     await admin.sign_in()
     world = World(program, http, first.realm_id, realm_id, admin)
     stage = Stage(await site(world, quantity=MANY))
+    finance = (await world.staff("finance")).client
+    filled = await finance.request("PUT", "/v1/billing-profile", json=PROFILE, version=0)
+    assert filled.status_code == 200, filled.text
     crew = Crew(house, program, stage, [realm_id], await connect(house.admin_url))
     crew.number = number or crew.number
     try:

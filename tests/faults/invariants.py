@@ -9,10 +9,14 @@ from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
+from sqlalchemy import text
+
 from flatbed.app.wiring import Program
 from flatbed.billing.facade import read_anchor, verify_ledger
+from flatbed.billing.statements.explaining import explain, prove
+from flatbed.billing.statements.rules.proof import verify_proof
 from flatbed.tenants.kit.clock import Clock
-from flatbed.tenants.kit.database.session import Caller
+from flatbed.tenants.kit.database.session import Caller, TenantReadSession
 from flatbed.tenants.kit.database.urls import Plain
 from flatbed.tenants.kit.sealing import verify_audit
 from tests.faults.nursery import LEASE
@@ -83,11 +87,53 @@ STATE: Final[Mapping[str, str]] = MappingProxyType(
             SELECT coalesce(k.campaign_ref, l.campaign_ref), k.units, l.units
             FROM (SELECT k.* FROM cap_counter k JOIN mine USING (tenant_id)
                   WHERE bucket = 'total') k
-            FULL JOIN (SELECT tenant_id, campaign_ref, count(*) AS units, sum(amount) AS amount
-                       FROM live GROUP BY tenant_id, campaign_ref) l
+            FULL JOIN (SELECT live.tenant_id, campaign_ref, count(*) AS units,
+                              sum(coalesce(s.amount, live.amount)) AS amount
+                       FROM live LEFT JOIN (
+                           SELECT tenant_id, entry_id, amount FROM statement_line) s
+                         ON s.tenant_id = live.tenant_id AND s.entry_id = live.id
+                       WHERE live.replaces_id IS NULL
+                       GROUP BY live.tenant_id, campaign_ref) l
               ON l.tenant_id = k.tenant_id AND l.campaign_ref = k.campaign_ref
             WHERE coalesce(k.units, 0) <> coalesce(l.units, 0)
                OR coalesce(k.amount, 0) <> coalesce(l.amount, 0)""",
+        "a closed period has its statement, an open one none": """
+            SELECT p.id FROM period p JOIN mine USING (tenant_id)
+            WHERE (p.status = 'closed') <> EXISTS (
+                SELECT FROM statement s WHERE s.tenant_id = p.tenant_id AND s.period_id = p.id)""",
+        "a statement is the sum of its lines": """
+            SELECT s.id FROM statement s JOIN mine USING (tenant_id)
+            LEFT JOIN LATERAL (
+                SELECT coalesce(sum(amount), 0) AS amount,
+                       count(*) FILTER (WHERE kind = 'charge') AS units
+                FROM statement_line l WHERE l.tenant_id = s.tenant_id AND l.statement_id = s.id
+            ) lines ON true
+            WHERE s.total <> lines.amount OR s.units <> lines.units""",
+        "invoices ask for what the lines say": """
+            SELECT i.id, i.net, lines.amount FROM invoice i JOIN mine USING (tenant_id)
+            LEFT JOIN LATERAL (
+                SELECT coalesce(sum(amount), 0) AS amount FROM statement_line l
+                WHERE l.tenant_id = i.tenant_id AND l.invoice_id = i.id) lines ON true
+            WHERE i.net <> CASE i.kind WHEN 'invoice' THEN lines.amount ELSE -lines.amount END""",
+        "money that was billed is in the ledger": """
+            SELECT l.id FROM statement_line l JOIN mine USING (tenant_id)
+            JOIN usage_entry e ON e.tenant_id = l.tenant_id AND e.id = l.entry_id
+            WHERE l.currency <> e.currency OR (l.kind = 'credit' AND l.amount <> e.amount)
+               OR (l.kind = 'charge' AND l.amount > e.amount)""",
+        "what an earlier period held is billed, held, cancelled or written off": """
+            SELECT e.id FROM usage_entry e JOIN mine USING (tenant_id)
+            JOIN period p ON p.tenant_id = e.tenant_id AND p.id = e.period_id
+            WHERE p.status = 'closed' AND e.kind = 'qualified' AND (
+                (SELECT count(*) FROM statement_line l
+                 WHERE l.tenant_id = e.tenant_id AND l.entry_id = e.id) +
+                (SELECT least(1, count(*)) FROM statement_rest r
+                 WHERE r.tenant_id = e.tenant_id AND r.entry_id = e.id)) = 0""",
+        "invoice numbers have no gap": """
+            SELECT s.realm_id, s.last_number FROM invoice_series s
+            JOIN realms ON realms.id = s.realm_id
+            WHERE s.last_number <> (
+                SELECT count(DISTINCT i.number) FROM invoice i
+                JOIN organization o ON o.id = i.tenant_id WHERE o.realm_id = s.realm_id)""",
         "the head names the last entry": """
             SELECT h.tenant_id FROM ledger_head h JOIN mine USING (tenant_id)
             WHERE h.sequence <> (SELECT coalesce(max(sequence), 0) FROM usage_entry e
@@ -120,7 +166,8 @@ STATE: Final[Mapping[str, str]] = MappingProxyType(
                 SELECT tenant_id, action, object_id, 1 AS a, 0 AS t FROM audited
                 UNION ALL SELECT tenant_id, action, object_id, 0, 1 FROM told) both_
             JOIN mine USING (tenant_id)
-            WHERE action NOT IN ('qualification.acceptance_reminder', 'dispute.decision_overdue')
+            WHERE action NOT IN ('qualification.acceptance_reminder', 'dispute.decision_overdue',
+                'period.closing_blocked')
             GROUP BY tenant_id, action, object_id HAVING sum(a) <> sum(t)""",
         "a row that is written once is audited once": """
             SELECT action, object_id FROM (
@@ -267,7 +314,20 @@ async def _chains_of(program: Program, realm_id: UUID, tenant_id: UUID) -> list[
     ) as session:
         ledger = await verify_ledger(session, anchors=anchors, expected=program.qualified_entries)
         audit = await verify_audit(session)
-    return [f"ledger: {one}" for one in ledger] + [f"audit: {one}" for one in audit]
+        statements = await _statements(session)
+    found = [f"ledger: {one}" for one in ledger] + [f"audit: {one}" for one in audit]
+    return found + statements
+
+
+async def _statements(session: TenantReadSession) -> list[str]:
+    """What the tenant itself would find: its proofs, and the statements computed again."""
+    findings = []
+    ids = await session.scalars(text("SELECT id FROM statement ORDER BY number"))
+    for statement_id in ids.all():
+        findings += verify_proof(await prove(session, statement_id))
+        if not (await explain(session, statement_id)).matches:
+            findings.append("it is another one when it is computed again")
+    return [f"statement: {one}" for one in findings]
 
 
 async def anchored(program: Program, admin: Plain, realms: Sequence[UUID]) -> list[str]:

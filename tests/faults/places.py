@@ -30,6 +30,9 @@ def _worker(act: str, later: int = 3) -> Place:
 
 _CLOCK: Final = Place("clock", alone=True)
 
+_CLOSING: Final = Place("closing", alone=True, later=1)
+"""A month ends while the clock moves; the second client's move finds nothing left to close."""
+
 PLACES: Final[Mapping[Failpoint, Place]] = MappingProxyType(
     {
         Failpoint.REQUEST_RECEIVED: Place("touch"),
@@ -92,6 +95,11 @@ PLACES: Final[Mapping[Failpoint, Place]] = MappingProxyType(
         Failpoint.DISPUTE_CLOSED: Place("void"),
         Failpoint.ANCHOR_WRITING: _worker("submission"),
         Failpoint.ANCHOR_WRITTEN: _worker("submission"),
+        Failpoint.CLOSING_LOCKED: _CLOSING,
+        Failpoint.CLOSING_CLOSED: _CLOSING,
+        Failpoint.CLOSING_NUMBERED: _CLOSING,
+        Failpoint.CLOSING_BILLED: _CLOSING,
+        Failpoint.CLOSING_WRITTEN: _CLOSING,
         Failpoint.CLOCK_MOVED: _CLOCK,
         Failpoint.CLOCK_SWEPT: _CLOCK,
     }

@@ -22,6 +22,7 @@ GROUPS: Final[Mapping[str, frozenset[str]]] = {
         {"registry", "assignment", "candidate", "touchpoint", "transition", "campaign"}
     ),
     "metering": frozenset({"dossier", "caps", "ledger"}),
+    "closing": frozenset({"closing"}),
     "decisions": frozenset({"usage", "qualification", "dispute"}),
 }
 """Failpoints by the first word of their names."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -11,9 +12,13 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from flatbed.billing.statements.closing import close
+from flatbed.billing.statements.repository.closing import open_periods
+from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.database.urls import Plain
 from flatbed.tenants.kit.sealing import seal_agency, seal_tenant
 from tests.api.support import World
+from tests.billing.statements.closed import PROFILE
 from tests.candidates.factory import Site, site
 from tests.faults import invariants
 from tests.faults.acts import ActError, Stage
@@ -75,6 +80,21 @@ BREAKS: Final[Mapping[str, str]] = {
         f"UPDATE campaign SET accepted_count = accepted_count + 1 {MINE}"
     ),
     "caps count the live units": f"UPDATE cap_counter SET units = units + 1 {MINE}",
+    "a closed period has its statement, an open one none": (
+        f"UPDATE period SET status = 'open' {MINE}"
+    ),
+    "a statement is the sum of its lines": f"UPDATE statement SET units = units + 1 {MINE}",
+    "invoices ask for what the lines say": f"UPDATE invoice SET net = net + 1 {MINE}",
+    "money that was billed is in the ledger": (
+        f"UPDATE statement_line SET amount = amount + 1 {MINE}"
+    ),
+    "what an earlier period held is billed, held, cancelled or written off": (
+        f"DELETE FROM statement_rest {MINE}"
+    ),
+    "invoice numbers have no gap": (
+        "UPDATE invoice_series SET last_number = last_number + 1 WHERE realm_id ="
+        " (SELECT realm_id FROM organization WHERE id = '{tenant}')"
+    ),
     "the head names the last entry": f"UPDATE ledger_head SET sequence = sequence + 1 {MINE}",
     "a candidate stands where his last transition led": (
         f"UPDATE transition SET to_stage = 'targeted' {MINE}"
@@ -131,7 +151,22 @@ async def scene(world: World, admin_connection: Plain) -> Scene:
     one, two, _ = [await qualify(worked) for worked in await stock(found, 3)]
     assert (await one.accept()).status_code == 200
     await two.disputed()
+    await _close(found)
     return Scene(found, admin_connection)
+
+
+async def _close(found: Site) -> None:
+    """Bill the accepted one and hold the others, in the month after."""
+    finance = (await found.world.staff("finance")).client
+    await finance.request("PUT", "/v1/billing-profile", json=PROFILE, version=0)
+    async with found.world.program.database.tenant(
+        realm_id=found.world.realm_id,
+        tenant_id=found.isv.tenant_id,
+        caller=invariants.CALLER,
+        clock=Clock(instant=found.now() + timedelta(days=40)),
+    ) as session:
+        [period] = await open_periods(session)
+        await close(session, period.id)
 
 
 class TestState:

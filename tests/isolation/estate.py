@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.api.support import Client, Isv, Staff, World
+from tests.billing.statements.closed import closed_month
 from tests.candidates.factory import site
 from tests.qualifications.factory import qualify
 from tests.qualifications.stock import stock
@@ -38,6 +39,8 @@ async def settle(world: World, *, domain: str) -> Estate:
     for name in ("kept", "spared"):
         excluded = {"domain": f"{name}-{domain}"}
         ids["excl"] = (await isv.client.made("/v1/exclusions", excluded))["id"]
+    month = await closed_month(world, isv)
+    ids["stmt"], ids["inv"], ids["use"] = month.statement, month.invoice, month.held
     (ready,) = await stock(await site(world, isv=isv))
     ids["qual"] = (await qualify(ready)).id
     ids["per"] = (await isv.client.read("/v1/statements/preview"))["period_id"]

@@ -7,6 +7,7 @@ fails the build (test_matrix.py).
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tests.billing.statements.closed import PROFILE as PROFILE_OF_AGENCY
 from tests.isolation.estate import PROFILE
 
 Ids = Mapping[str, str]
@@ -117,6 +118,10 @@ BODIES: dict[str, Callable[[Ids], list[dict[str, Any]]]] = {
     ],
     "create_price_list": lambda _: [{"name": "n", "currency": "EUR", "unit_price": 1}],
     "update_price_list": lambda _: [{"active": False}],
+    "write_off_usage": lambda _: [{"reason": "r"}],
+    "update_billing_account": lambda _: [{"purchase_order": "4711"}],
+    "set_billing_terms": lambda _: [{"payment_terms_days": 30}],
+    "put_billing_profile": lambda _: [PROFILE_OF_AGENCY],
     "create_organization": lambda _: [
         {
             "slug": "another",

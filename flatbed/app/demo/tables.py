@@ -64,16 +64,17 @@ def _statement(teller: Teller, preview: JSON, base_url: str) -> None:
     table = Table(title=title, title_justify="left")
     for column in ("unit", "accepted", "price", "carried over"):
         table.add_column(column)
-    for line in preview["lines"]:
-        table.add_row(
-            line["qualification_id"],
-            line["accepted_at"][:10],
-            money(line["amount"], line["currency"]),
-            "yes" if line["carried_over"] else "no",
-        )
-    for total in preview["totals"]:
-        sum_ = money(total["amount"], total["currency"])
-        table.add_row(f"[bold]{total['units']} units[/bold]", "", f"[bold]{sum_}[/bold]", "")
+    for draft in preview["statements"]:
+        for line in draft["lines"]:
+            table.add_row(
+                line["qualification_id"],
+                line["accepted_at"][:10],
+                money(line["amount"], draft["currency"]),
+                "yes" if line["carried_over"] else "no",
+            )
+        sum_ = money(draft["total"], draft["currency"])
+        table.add_row(f"[bold]{draft['units']} units[/bold]", "", f"[bold]{sum_}[/bold]", "")
     teller.console.print(table)
-    for line in preview["lines"]:
-        teller.say(f"  evidence  {base_url}{line['dossier']}")
+    for draft in preview["statements"]:
+        for line in draft["lines"]:
+            teller.say(f"  evidence  {base_url}{line['dossier']}")

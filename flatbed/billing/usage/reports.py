@@ -3,20 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from flatbed.billing.usage.errors import ExportTooLargeError
 from flatbed.billing.usage.exports import as_csv
-from flatbed.billing.usage.periods import Span, first_period, next_period
 from flatbed.billing.usage.repository import reports as repository
 from flatbed.billing.usage.repository.reports import Filters
 from flatbed.billing.usage.schemas import (
     GroupBy,
-    HeldLine,
-    ReversalLine,
-    StatementLine,
-    StatementPreview,
-    StatementTotal,
     Tally,
     UsageGroup,
     UsageLine,
@@ -28,7 +21,6 @@ from flatbed.tenants.kit.crypto import Keyring
 from flatbed.tenants.kit.cursors import Cursors, Position
 from flatbed.tenants.kit.database.session import TenantReadSession
 from flatbed.tenants.kit.ids import encode
-from flatbed.tenants.kit.problems import NotFoundError
 
 LARGEST_EXPORT: Final = 20_000
 DOSSIERS: Final = {"qual": "/v1/qualifications"}
@@ -88,65 +80,9 @@ async def export(session: TenantReadSession, keyring: Keyring, filters: Filters)
     return as_csv(UsageLine, (line.model_dump(mode="json") for line in lines))
 
 
-async def preview(
-    session: TenantReadSession, keyring: Keyring, period_id: UUID | None
-) -> StatementPreview:
-    """What a statement closed now for the period would hold.
-
-    It bills what is accepted, of this period and of earlier ones that were not billed, and lists
-    what is held. Not paged: a statement is read as a whole.
-
-    Raises:
-        NotFoundError: no such period of this tenant.
-    """
-    zone = await repository.time_zone(session)
-    period = await repository.find_period(session, period_id)
-    if period is None and period_id is not None:
-        raise NotFoundError
-    if period is not None and (period_id is not None or period.status == "open"):
-        found: UUID | None = period.id
-        span = Span(period.starts_at, period.ends_at)
-        reversals = await repository.reversals(session, period.id)
-    else:
-        # No usage yet, or all periods are closed: the next one is made by its first entry.
-        found, reversals = None, []
-        zone_info = ZoneInfo(zone)
-        span = (
-            first_period(session.now(), zone_info)
-            if period is None
-            else next_period(period.ends_at, zone_info)
-        )
-    rows = await repository.standing(session, span.starts_at)
-    lines = [
-        StatementLine(
-            **_line(session, keyring, row),
-            state=UsageState.ACCEPTED,
-            late=row["late"],
-            accepted_at=row["decided_at"],
-            carried_over=row["period_id"] != found,
-        )
-        for row in rows
-        if row["state"] == UsageState.ACCEPTED
-    ]
-    held = [
-        HeldLine(**_line(session, keyring, row), state=UsageState(row["state"]), late=row["late"])
-        for row in rows
-        if row["state"] != UsageState.ACCEPTED
-    ]
-    return StatementPreview(
-        period_id=found,
-        starts_at=span.starts_at.astimezone(ZoneInfo(zone)),
-        ends_at=span.ends_at.astimezone(ZoneInfo(zone)),
-        time_zone=zone,
-        lines=lines,
-        totals=_totals(lines),
-        held=held,
-        held_totals=_totals(held),
-        reversals=[
-            ReversalLine(**_line(session, keyring, row), reverses_id=row["reverses_id"])
-            for row in reversals
-        ],
-    )
+def dossier_of(source: str, source_id: UUID) -> str:
+    """Where the public API shows the evidence of a unit."""
+    return f"{DOSSIERS[source]}/{encode(source, source_id)}"
 
 
 def _usage_line(session: TenantReadSession, keyring: Keyring, row: Mapping[str, Any]) -> UsageLine:
@@ -169,7 +105,7 @@ def _line(session: TenantReadSession, keyring: Keyring, row: Mapping[str, Any]) 
         "occurred_at": row["occurred_at"],
         "amount": row["amount"],
         "currency": row["currency"],
-        "dossier": f"{DOSSIERS[row['source']]}/{source_id}",
+        "dossier": dossier_of(row["source"], row["source_id"]),
         "dossier_hash": row["evidence_hash"],
         "hash": row["hash"],
     }
@@ -192,11 +128,3 @@ def _by_state(currency: str, tallies: Sequence[repository.Tally]) -> dict[str, A
             units=sum(one.units for one in of), amount=sum(one.amount for one in of)
         )
     return sums
-
-
-def _totals(lines: Sequence[StatementLine] | Sequence[HeldLine]) -> list[StatementTotal]:
-    return [
-        StatementTotal(currency=currency, units=len(amounts), amount=sum(amounts))
-        for currency in sorted({line.currency for line in lines})
-        if (amounts := [line.amount for line in lines if line.currency == currency])
-    ]

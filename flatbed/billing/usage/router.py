@@ -4,14 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 
-from flatbed.billing.ids import PeriodId
 from flatbed.billing.usage import reports
 from flatbed.billing.usage.repository.reports import Filters
 from flatbed.billing.usage.schemas import (
     CampaignRef,
     Format,
     GroupBy,
-    StatementPreview,
     UsagePage,
 )
 from flatbed.billing.usage.states import UsageState
@@ -83,14 +81,3 @@ async def get_usage(
             group_by=group_by,
         )
     )
-
-
-@router.get(
-    "/statements/preview", operation_id="preview_statement", response_model=StatementPreview
-)
-async def preview_statement(
-    call: Annotated[TenantRead, require("usage:read").tenant_read],
-    period_id: PeriodId | None = None,
-) -> Response:
-    """Read what a statement closed now would hold, for the newest period unless one is named."""
-    return reply(await reports.preview(call.session, call.keyring, period_id))

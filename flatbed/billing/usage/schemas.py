@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from flatbed.billing.ids import PeriodId, PriceListId, UsageEntryId
+from flatbed.billing.ids import PriceListId, UsageEntryId
 from flatbed.billing.usage.states import UsageState
 from flatbed.tenants.kit.cursors import Page
 from flatbed.tenants.kit.ids import annotations
@@ -97,42 +97,3 @@ class UsagePage(Page):
     group_by: GroupBy
     groups: list[UsageGroup]
     data: list[UsageLine]
-
-
-class StatementLine(UsageLine):
-    """A unit that would be billed: accepted, with its price."""
-
-    accepted_at: datetime
-    carried_over: Annotated[bool, Field(description="It was metered in an earlier period.")]
-
-
-class HeldLine(UsageLine):
-    """A unit that is pending or disputed: reported and carried forward, never dropped."""
-
-
-class ReversalLine(LineBase):
-    """A void: the unit of `reverses_id` is taken back. Money is what had been billed."""
-
-    reverses_id: UsageEntryId
-
-
-class StatementTotal(Output):
-    """Units and money of one currency."""
-
-    currency: str
-    units: int
-    amount: Minor
-
-
-class StatementPreview(Output):
-    """What a statement closed now for this period would hold; nothing is closed by asking."""
-
-    period_id: PeriodId | None
-    starts_at: datetime
-    ends_at: Annotated[datetime, Field(description="Exclusive.")]
-    time_zone: Annotated[str, Field(description="The bounds are midnights in this zone.")]
-    lines: list[StatementLine]
-    totals: list[StatementTotal]
-    held: list[HeldLine]
-    held_totals: list[StatementTotal]
-    reversals: list[ReversalLine]

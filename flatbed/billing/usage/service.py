@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from flatbed.billing.pricing.rules.tiers import share, tiers_to_json
+from flatbed.billing.pricing.rules.tiers import schedule, share
 from flatbed.billing.usage import caps, chain
 from flatbed.billing.usage.decisions import qualified, refused, state_of, tell
 from flatbed.billing.usage.errors import (
@@ -78,7 +78,7 @@ def content_of(
         "campaign_ref": request.campaign_ref,
         "programme_ref": request.programme_ref,
         "price_ref": request.price_ref,
-        "tiers": tiers_to_json(request.price.tiers) or None,
+        "tiers": schedule(request.price),
         "evidence_hash": request.evidence_hash,
         "country": request.country,
         "agent_ref": request.agent_ref,
@@ -182,7 +182,6 @@ async def credit_usage(
             "format": chain.FORMAT,
         },
     )
-    failpoint(Failpoint.USAGE_CREDITED)
     tell(session, "usage.credited", entry_id, {"reason": reason, "amount": -back})
     return credit
 

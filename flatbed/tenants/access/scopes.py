@@ -13,6 +13,8 @@ TENANT_SCOPES = frozenset(
         "orders:read",
         "orders:write",
         "usage:read",
+        "billing:read",
+        "billing:write",
         "signals:write",
         "audit:read",
         "sandbox:manage",

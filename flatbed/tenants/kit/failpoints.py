@@ -79,7 +79,11 @@ class Failpoint(StrEnum):
     LEDGER_INSERTED = "ledger.inserted"  # an entry that the head does not name
     LEDGER_MOVED = "ledger.moved"  # the head names it, its anchor is not asked for
     USAGE_DECIDED = "usage.decided"  # the ledger knows a decision that nothing else does
-    USAGE_CREDITED = "usage.credited"  # a credit, its case does not say so yet
+    CLOSING_LOCKED = "closing.locked"  # counters and head are held, nothing is written
+    CLOSING_CLOSED = "closing.closed"  # the period is closed and has no statement
+    CLOSING_NUMBERED = "closing.numbered"  # the series is moved, no invoice has the numbers
+    CLOSING_BILLED = "closing.billed"  # lines stand, what is held is not told
+    CLOSING_WRITTEN = "closing.written"  # all is written, nothing committed
     USAGE_REVERSED = "usage.reversed"  # a reversal, the qualification still stands
     QUALIFICATION_WRITTEN = "qualification.written"  # unit, stage and row without deadlines
     QUALIFICATION_ACCEPTED = "qualification.accepted"  # accepted, the campaign has not counted it

@@ -167,7 +167,9 @@ def _exact(schema: Any) -> Any:  # noqa: ANN401 - pydantic's description of any 
     if not isinstance(schema, dict):
         return schema
     found = {name: _exact(member) for name, member in schema.items()}
-    exact = _EXACT.get(found.get("type", ""))
+    # A model's own member may be called `type`: its schema stands there instead of a word.
+    kind = found.get("type", "")
+    exact = _EXACT.get(kind) if isinstance(kind, str) else None
     if exact is not None:
         return core_schema.no_info_before_validator_function(exact, found)
     return {**found, "strict": True} if found.get("type") == "bool" else found

@@ -72,6 +72,21 @@ class Price:
         return max([self.of(rank), *later])
 
 
+def schedule(price: Price) -> list[dict[str, int]] | None:
+    """A price with tiers as the ledger keeps it, the unit price as its first tier; else None."""
+    if not price.tiers:
+        return None
+    return tiers_to_json([Tier(1, price.unit_price), *price.tiers])
+
+
+def price_from(stored: Sequence[Mapping[str, Any]] | None, amount: int) -> Price:
+    """The price of an entry: its schedule, or its amount where it has none."""
+    if not stored:
+        return Price(amount)
+    first, *later = tiers_from_json(stored)
+    return Price(first.unit_price, tuple(later))
+
+
 def share(amount: int, percent: int) -> int:
     """A percentage of an amount, rounded half to even once."""
     exact = Decimal(amount) * Decimal(percent) / HUNDRED

@@ -1,0 +1,222 @@
+"""SQL of a closing: what a period holds that is not billed, and the rows that bill it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, and_, exists, func, insert, select, update
+from sqlalchemy.orm import aliased
+
+from flatbed.billing.statements.models import Invoice, Statement, StatementRest
+from flatbed.billing.statements.rules.rating import Campaign, Fate, Rest
+from flatbed.billing.usage.models import (
+    LedgerHead,
+    Period,
+    StatementLine,
+    UsageDecision,
+    UsageEntry,
+)
+from flatbed.billing.usage.repository.ledger import CREDIT, QUALIFIED, REVERSAL
+from flatbed.billing.usage.states import Decision
+from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
+
+_ENDED = (Fate.CANCELLED.value, Fate.WRITTEN_OFF.value)
+
+
+async def find_period(session: TenantReadSession, period_id: UUID) -> Period | None:
+    """A period of the tenant, as it is now."""
+    statement = select(Period).where(Period.tenant_id == session.tenant_id, Period.id == period_id)
+    return await session.scalar(statement.execution_options(populate_existing=True))
+
+
+async def open_periods(session: TenantReadSession) -> Sequence[Period]:
+    """The open periods, oldest first."""
+    statement = select(Period).where(Period.tenant_id == session.tenant_id, Period.status == "open")
+    return (await session.scalars(statement.order_by(Period.starts_at))).all()
+
+
+async def is_open_before(session: TenantReadSession, period: Period) -> bool:
+    """Whether an earlier period is open."""
+    statement = select(
+        exists().where(
+            Period.tenant_id == session.tenant_id,
+            Period.status == "open",
+            Period.starts_at < period.starts_at,
+        )
+    )
+    return bool(await session.scalar(statement))
+
+
+async def refunds(session: TenantReadSession, until: datetime) -> Sequence[Mapping[str, Any]]:
+    """Reversals and credits with money that are on no line, with the line that they correct.
+
+    Those of periods that began at ``until`` or before, in the order of the ledger.
+    """
+    corrected = aliased(StatementLine)
+    statement = (
+        select(
+            UsageEntry.id,
+            UsageEntry.kind,
+            UsageEntry.campaign_ref,
+            UsageEntry.currency,
+            UsageEntry.amount,
+            UsageEntry.evidence_hash,
+            UsageEntry.occurred_at,
+            UsageEntry.period_id,
+            (UsageEntry.occurred_at < Period.starts_at).label("late"),
+            corrected.id.label("corrects_id"),
+            corrected.entry_id.label("corrected_entry_id"),
+            corrected.invoice_id.label("corrected_invoice_id"),
+        )
+        .join(Period, _of(Period, UsageEntry.period_id))
+        .join(
+            corrected,
+            and_(
+                corrected.tenant_id == UsageEntry.tenant_id,
+                corrected.entry_id == func.coalesce(UsageEntry.reverses_id, UsageEntry.credits_id),
+            ),
+        )
+        .where(
+            UsageEntry.tenant_id == session.tenant_id,
+            UsageEntry.kind.in_([REVERSAL, CREDIT]),
+            UsageEntry.amount < 0,
+            Period.starts_at <= until,
+            ~_has_line(UsageEntry),
+        )
+        .order_by(UsageEntry.sequence)
+    )
+    return [dict(row) for row in (await session.execute(statement)).mappings()]
+
+
+async def ended(session: TenantReadSession, until: datetime) -> list[Rest]:
+    """Units that were cancelled or written off and that no statement has told of yet."""
+    reversal = aliased(UsageEntry)
+    cancelled = (
+        select(UsageEntry.id, UsageEntry.currency, UsageEntry.amount, UsageEntry.sequence)
+        .join(
+            reversal,
+            and_(reversal.tenant_id == UsageEntry.tenant_id, reversal.reverses_id == UsageEntry.id),
+        )
+        .join(Period, _of(Period, reversal.period_id))
+        .where(Period.starts_at <= until)
+    )
+    written_off = (
+        select(UsageEntry.id, UsageEntry.currency, UsageEntry.amount, UsageEntry.sequence)
+        .join(Period, _of(Period, UsageEntry.period_id))
+        .where(
+            Period.starts_at <= until,
+            exists().where(
+                UsageDecision.tenant_id == UsageEntry.tenant_id,
+                UsageDecision.entry_id == UsageEntry.id,
+                UsageDecision.decision == Decision.WRITTEN_OFF.value,
+            ),
+            ~exists().where(
+                reversal.tenant_id == UsageEntry.tenant_id, reversal.reverses_id == UsageEntry.id
+            ),
+        )
+    )
+    found: list[Rest] = []
+    for fate, statement in ((Fate.CANCELLED, cancelled), (Fate.WRITTEN_OFF, written_off)):
+        rows = await session.execute(_untold(session, statement).order_by(UsageEntry.sequence))
+        found += [Rest(row.id, row.currency, fate, row.amount) for row in rows]
+    return found
+
+
+async def ranks(session: TenantReadSession, before: int | None = None) -> dict[Campaign, int]:
+    """How many units of each campaign were billed, on statements below a number if one is given."""
+    statement = (
+        select(
+            StatementLine.campaign_ref,
+            StatementLine.currency,
+            func.max(StatementLine.rank).label("rank"),
+        )
+        .where(StatementLine.tenant_id == session.tenant_id, StatementLine.rank.is_not(None))
+        .group_by(StatementLine.campaign_ref, StatementLine.currency)
+    )
+    if before is not None:
+        statement = statement.join(Statement, _of(Statement, StatementLine.statement_id)).where(
+            Statement.number < before
+        )
+    return {(row.campaign_ref, row.currency): row.rank for row in await session.execute(statement)}
+
+
+async def last_statement(session: TenantReadSession) -> Statement | None:
+    """The tenant's newest statement."""
+    statement = select(Statement).where(Statement.tenant_id == session.tenant_id)
+    return await session.scalar(statement.order_by(Statement.number.desc()).limit(1))
+
+
+async def invoice(session: TenantReadSession, invoice_id: UUID) -> Invoice:
+    """An invoice of the tenant that a line names."""
+    statement = select(Invoice).where(
+        Invoice.tenant_id == session.tenant_id, Invoice.id == invoice_id
+    )
+    return (await session.scalars(statement)).one()
+
+
+async def corrections(session: TenantReadSession, invoice_id: UUID) -> tuple[int, int]:
+    """The net and tax that credit notes took back of an invoice, in minor units."""
+    statement = select(
+        func.coalesce(func.sum(Invoice.net), 0), func.coalesce(func.sum(Invoice.tax), 0)
+    ).where(Invoice.tenant_id == session.tenant_id, Invoice.corrects_id == invoice_id)
+    net, tax = (await session.execute(statement)).one()
+    return int(net), int(tax)
+
+
+async def add_rest(session: TenantSession, statement_id: UUID, rest: Sequence[Rest]) -> None:
+    """Write what a statement does not bill."""
+    rows = [
+        {
+            "tenant_id": session.tenant_id,
+            "statement_id": statement_id,
+            "entry_id": one.entry_id,
+            "fate": one.fate.value,
+            "amount": one.amount,
+        }
+        for one in rest
+    ]
+    if rows:
+        await session.execute(insert(StatementRest), rows)
+
+
+async def close_period(session: TenantSession, period_id: UUID) -> None:
+    """Close a period; the ledger head names it no longer."""
+    await session.execute(
+        update(Period)
+        .where(Period.tenant_id == session.tenant_id, Period.id == period_id)
+        .values(status="closed")
+        .execution_options(synchronize_session=False)
+    )
+    await session.execute(
+        update(LedgerHead)
+        .where(LedgerHead.tenant_id == session.tenant_id, LedgerHead.open_period_id == period_id)
+        .values(open_period_id=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _of(table: Any, column: Any) -> Any:  # noqa: ANN401 - a mapped class and one of its columns
+    """The row of the same tenant that a column of an entry or a line names."""
+    return and_(table.tenant_id == column.class_.tenant_id, table.id == column)
+
+
+def _has_line(entry: type[UsageEntry]) -> Any:  # noqa: ANN401 - SQL's own type
+    return exists().where(
+        StatementLine.tenant_id == entry.tenant_id, StatementLine.entry_id == entry.id
+    )
+
+
+def _untold(
+    session: TenantReadSession, statement: Select[UUID, str, int, int]
+) -> Select[UUID, str, int, int]:
+    return statement.where(
+        UsageEntry.tenant_id == session.tenant_id,
+        UsageEntry.kind == QUALIFIED,
+        ~_has_line(UsageEntry),
+        ~exists().where(
+            StatementRest.tenant_id == UsageEntry.tenant_id,
+            StatementRest.entry_id == UsageEntry.id,
+            StatementRest.fate.in_(_ENDED),
+        ),
+    )
