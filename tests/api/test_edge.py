@@ -103,6 +103,15 @@ class TestHeaders:
         assert (answer.status_code, answer.json()["code"]) == (400, "repeated-header")
         assert (await world.http.get("/v1/campaigns", headers=sent)).status_code == 200
 
+    @pytest.mark.parametrize("query", ["limit=1&limit=2", "a=1&a=1", "status=&status=draft"])
+    async def test_no_second_value_of_a_parameter_is_passed_over(
+        self, world: World, query: str
+    ) -> None:
+        isv = await world.isv()
+        answer = await isv.client.get(f"/v1/campaigns?{query}")
+        assert (answer.status_code, answer.json()["code"]) == (400, "repeated-parameter")
+        assert (await isv.client.get("/v1/campaigns?limit=1&status=draft")).status_code == 200
+
     @pytest.mark.parametrize("named", ["", "x" * 5_000, "org_\xff", "ORG", "staff"])
     async def test_an_isv_that_cannot_be_is_a_missing_one(self, world: World, named: str) -> None:
         lead = await lead_of(world)

@@ -21,7 +21,8 @@ from tests.api.support import World
 from tests.billing.statements.closed import PROFILE
 from tests.candidates.factory import Site, site
 from tests.faults import invariants
-from tests.faults.acts import ActError, Stage
+from tests.faults.acts import Stage
+from tests.faults.repeated import ActError
 from tests.qualifications.factory import qualify
 from tests.qualifications.stock import stock
 from tests.support.postgres import TestDatabase

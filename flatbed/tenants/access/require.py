@@ -41,6 +41,7 @@ from flatbed.tenants.kit.problems import (
     InsufficientScopeError,
     NotFoundError,
     RepeatedHeaderError,
+    RepeatedParameterError,
     TenantRequiredError,
     UnauthenticatedError,
 )
@@ -187,6 +188,9 @@ def _bearer(request: Request) -> str:
     for name in ONCE:
         if len(request.headers.getlist(name)) > 1:
             raise RepeatedHeaderError
+    # No parameter of ours is a list: of two values one would be passed over in silence.
+    if len(request.query_params) < len(request.query_params.multi_items()):
+        raise RepeatedParameterError
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     if kind.lower() != "bearer" or not token:
         raise UnauthenticatedError(headers={"WWW-Authenticate": "Bearer"})

@@ -270,6 +270,15 @@ class RepeatedHeaderError(Problem):
     advice = "Send Authorization, Flatbed-Tenant and Idempotency-Key once each at most."
 
 
+class RepeatedParameterError(Problem):
+    """A query parameter was sent twice, so that one of its values would not be looked at."""
+
+    status = 400
+    code = "repeated-parameter"
+    title = "A query parameter was sent more than once"
+    advice = "Send each query parameter once at most."
+
+
 class MethodNotAllowedError(Problem):
     """The path exists, the method does not."""
 
