@@ -94,6 +94,12 @@ def _ago(**delta: float) -> str:
     return (system_now() - timedelta(**delta)).isoformat()
 
 
+ACCOUNT = "/v1/billing-account"
+"""Nobody has changed it yet."""
+PART = "/terms"
+"""Of the same account, and its version."""
+
+
 @dataclass
 class Scene:
     """An estate, somebody who may call each operation, and spare things to spoil."""
@@ -104,8 +110,16 @@ class Scene:
     people: dict[Role, Client]
     own: dict[str, dict[str, str]] = field(default_factory=dict)
     """By operation: ids of things made for it alone, because a success uses them up."""
-    versions: dict[str, str] = field(default_factory=dict)
-    """By path: the ETag that came last."""
+    versions: dict[str, str] = field(default_factory=lambda: {ACCOUNT: '"0"'})
+    """By the path of what has a version: the ETag that came last."""
+
+    def version(self, path: str) -> str:
+        """The ETag to send."""
+        return self.versions.get(path.removesuffix(PART), '"1"')
+
+    def learn(self, path: str, etag: str) -> None:
+        """Keep the ETag of an answer."""
+        self.versions[path.removesuffix(PART)] = etag
 
     async def renew(self, operation: str) -> None:
         """Make what the operation uses up once more."""
@@ -188,7 +202,7 @@ def request_of(scene: Scene, place: Place, value: Value | None) -> Asked:
     if client.tenant is not None:
         headers["flatbed-tenant"] = client.tenant
     if operation.conditional:
-        headers["if-match"] = scene.versions.get(path, '"1"')
+        headers["if-match"] = scene.version(path)
     query, body = "", b""
     bodies = scene.bodies(operation)
     if bodies:

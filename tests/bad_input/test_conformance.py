@@ -22,7 +22,7 @@ CHAINS = 600
 """Seconds of requests that follow from one another."""
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
 Phases = dict[str, dict[str, bool]]
-TAKING_NOTHING = {"GET /healthz", "GET /readyz"}
+TAKING_NOTHING = {"GET /healthz", "GET /readyz", "GET /v1/billing-profile"}
 EVERY_CHECK = {
     "not_a_server_error",
     "status_code_conformance",
@@ -71,8 +71,10 @@ async def _run(
     found = Findings()
     with conformance.served(settings_for(database)) as app:
         for mode in modes:
+            # The first bad request of a flag in the query is sometimes none that can be sent.
+            number = examples + (mode == "negative")
             config = conformance.configuration(
-                scene, seed=SEED, examples=examples, phases=phases, mode=mode, seconds=seconds
+                scene, seed=SEED, examples=number, phases=phases, mode=mode, seconds=seconds
             )
             await asyncio.to_thread(conformance.run, app, config, found)
     log.info("conformance", seed=SEED, statuses=found.statuses, excused=found.excused)
@@ -100,7 +102,7 @@ class TestConformance:
     ) -> None:
         found = await _run(world, database, _only("fuzzing"), "positive", "negative")
         _kinds(found)
-        assert len(found.modes) == 98
+        assert len(found.modes) == len(LABELS) > 110
         assert len(found.taken) > 40, found.taken
         assert found.cases.total() > 180, found.cases
 
