@@ -8,6 +8,7 @@ from flatbed.billing.accounts.standing import require_good_standing
 from flatbed.billing.pricing.errors import NoPriceError
 from flatbed.billing.pricing.rules.tiers import Tier, tiers_from_json, tiers_to_json
 from flatbed.billing.pricing.service import PriceView, price_of
+from flatbed.billing.statements.rules.proof import verify_proof
 from flatbed.billing.usage.anchor import read as read_anchor
 from flatbed.billing.usage.bulk import accept_all, record_all
 from flatbed.billing.usage.chain import Finding, Head
@@ -69,5 +70,6 @@ __all__ = [
     "tiers_to_json",
     "unit_key",
     "verify_ledger",
+    "verify_proof",
     "withdraw_usage_dispute",
 ]

@@ -1,8 +1,10 @@
 """``flatbed verify``: recompute the chains of the ledgers and of the audit."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,7 +13,7 @@ import typer
 from flatbed.app.cli.output import FOUND, answer, errors, told
 from flatbed.app.home import settled
 from flatbed.app.wiring import Program, build
-from flatbed.billing.facade import Finding, read_anchor, verify_ledger
+from flatbed.billing.facade import Finding, read_anchor, verify_ledger, verify_proof
 from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.database.session import Caller
 from flatbed.tenants.kit.ids import InvalidIdError, decode, encode
@@ -37,6 +39,39 @@ def ledger(*, organization: OfOne = None, as_json: AsJson = False) -> None:
 def audit(*, organization: OfOne = None, as_json: AsJson = False) -> None:
     """Check every tenant's audit log, and the agency's."""
     _run(_audits, organization, as_json=as_json)
+
+
+@app.command()
+def statement(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="What GET /v1/statements/{id}/proof answered.",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+        ),
+    ],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Check a statement's proof: needs the file alone, neither server nor database."""
+    findings = verify_proof(_document(file))
+    if not as_json:
+        for finding in findings:
+            errors.print(finding, highlight=False, soft_wrap=True)
+    shown = findings if as_json else len(findings)
+    answer({"checked": 1, "findings": shown}, as_json=as_json)
+    if findings:
+        raise typer.Exit(FOUND)
+
+
+def _document(file: Path) -> object:
+    """What the file holds; None where it is no JSON, which is a finding."""
+    try:
+        return json.loads(file.read_bytes())
+    except (ValueError, RecursionError):
+        return None
 
 
 Check = Callable[[Program, UUID | None], Awaitable[tuple[int, Findings]]]
