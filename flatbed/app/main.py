@@ -12,6 +12,7 @@ from flatbed.app import health, openapi, reference
 from flatbed.app.health import Lifecycle
 from flatbed.app.routers import ROUTERS
 from flatbed.app.wiring import Program
+from flatbed.billing.stripe_events.router import router as webhooks
 from flatbed.tenants.kit import http
 from flatbed.tenants.kit.edge.admission import AdmissionLayer
 from flatbed.tenants.kit.edge.bodies import BodyLayer
@@ -72,6 +73,7 @@ def create_app(open_program: Callable[[], Program], lifecycle: Lifecycle | None 
     for router in ROUTERS:
         app.include_router(router)
     app.include_router(endpoints.router)
+    app.include_router(webhooks)
     app.include_router(health.router)
     app.include_router(reference.router)
     app.router.routes.append(_metrics_route(app))

@@ -20,6 +20,7 @@ from flatbed.app.registry.router import router as registry
 from flatbed.app.sandbox.router import router as sandbox
 from flatbed.billing.accounts.router import router as billing_accounts
 from flatbed.billing.pricing.router import router as price_lists
+from flatbed.billing.reconciliation.router import router as reconciliation
 from flatbed.billing.statements.router import router as statements
 from flatbed.billing.usage.router import router as usage
 from flatbed.tenants.oauth.router import router as oauth_clients
@@ -42,6 +43,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     usage,
     statements,
     billing_accounts,
+    reconciliation,
     audit,
     registry,
     hunting,

@@ -11,8 +11,11 @@ from flatbed.app.hunting import models as hunting
 from flatbed.app.qualifications import models as qualifications
 from flatbed.app.registry import models as registry
 from flatbed.billing.accounts import models as accounts
+from flatbed.billing.collection import models as collection
 from flatbed.billing.pricing import models as pricing
+from flatbed.billing.reconciliation import models as reconciliation
 from flatbed.billing.statements import models as statements
+from flatbed.billing.stripe_events import models as stripe_events
 from flatbed.billing.usage import models as usage
 from flatbed.tenants.kit.database import kernel_tables as kernel
 from flatbed.tenants.kit.database.tables import Base
@@ -23,6 +26,7 @@ __all__ = [
     "accounts",
     "campaigns",
     "candidates",
+    "collection",
     "hunting",
     "kernel",
     "metadata",
@@ -30,8 +34,10 @@ __all__ = [
     "organizations",
     "pricing",
     "qualifications",
+    "reconciliation",
     "registry",
     "statements",
+    "stripe_events",
     "usage",
 ]
 

@@ -20,7 +20,13 @@ from flatbed.app.qualifications import deadlines as qualifications
 from flatbed.app.qualifications.repository import qualified_entries
 from flatbed.app.qualifications.reviews import ReviewsOfLatePushes
 from flatbed.app.routers import ROUTERS
+from flatbed.billing.collection import tasks as collection
+from flatbed.billing.collection.exporting import Collector
+from flatbed.billing.reconciliation.tasks import reconciling
 from flatbed.billing.statements import tasks as statements
+from flatbed.billing.statements.closing import COLLECT_JOB
+from flatbed.billing.stripe_events.inbox import APPLY_JOB
+from flatbed.billing.stripe_events.tasks import applying
 from flatbed.billing.usage.opening import CLOSING_JOB
 from flatbed.billing.usage.service import ANCHOR_JOB
 from flatbed.billing.usage.tasks import anchor_ledger
@@ -56,11 +62,13 @@ class Program:
     jobs: Mapping[str, JobHandler]
     readiness: Readiness
     admission: Admission
+    collector: Collector
     deadlines: DeadlineHandlers = field(
         default_factory=lambda: {
             **nurture.DEADLINES,
             **qualifications.DEADLINES,
             **statements.DEADLINES,
+            **collection.DEADLINES,
         }
     )
     targets: Targets = field(default_factory=CandidateTargets)
@@ -119,10 +127,19 @@ def build(settings: KernelSettings) -> Program:
         tenants=RealmTenants(),
         assignments=LiveAssignments(),
     )
-    jobs = {ANCHOR_JOB: _anchoring(database, settings), CLOSING_JOB: _closing(database)}
+    collector = Collector(database, None)
+    jobs = {
+        ANCHOR_JOB: _anchoring(database, settings),
+        CLOSING_JOB: _closing(database),
+        COLLECT_JOB: collection.collecting(collector),
+        collection.RECONCILE_JOB: reconciling(collector),
+        APPLY_JOB: applying(collector),
+    }
     readiness = Readiness(url)
     admission = Admission(settings.pool_size, seconds=settings.admission_seconds)
-    return Program(settings, database, keyring, oauth, gate, url, jobs, readiness, admission)
+    return Program(
+        settings, database, keyring, oauth, gate, url, jobs, readiness, admission, collector
+    )
 
 
 def _closing(database: Database) -> JobHandler:

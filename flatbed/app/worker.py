@@ -13,6 +13,9 @@ from uuid import UUID
 import structlog
 
 from flatbed.app.wiring import Program
+from flatbed.billing.collection.exporting import Collector
+from flatbed.billing.reconciliation.tasks import ask_if_due
+from flatbed.billing.stripe_events.inbox import fill_gaps
 from flatbed.tenants.kit import idempotency
 from flatbed.tenants.kit.audit import DEADLINE, SEAL
 from flatbed.tenants.kit.backlog import oldest_wakeup
@@ -40,6 +43,8 @@ log = structlog.get_logger(__name__)
 IDLE: Final = timedelta(milliseconds=250)
 """How long an audit row may wait to be sealed."""
 HOUSEKEEPING: Final = timedelta(hours=1)
+LISTENING: Final = timedelta(minutes=10)
+"""Between two looks for events that no webhook brought."""
 COUNTING: Final = timedelta(seconds=30)
 AFTER_FAILURE: Final = timedelta(seconds=5)
 
@@ -71,7 +76,12 @@ async def run_worker(
     async def tidy() -> timedelta:
         await purge_job_log(database)
         await purge(database)
+        await compare_books(program.collector)
         return HOUSEKEEPING
+
+    async def listen() -> timedelta:
+        await fill_gaps(program.collector)
+        return LISTENING
 
     async def count_letters() -> timedelta:
         await count_dead_letters(database)
@@ -89,7 +99,8 @@ async def run_worker(
                 group.create_task(_repeat(partial(answer, poller), stop)) for poller in pollers
             ]
             housework = [
-                group.create_task(_repeat(step, stop)) for step in (tidy, count, count_letters)
+                group.create_task(_repeat(step, stop))
+                for step in (tidy, count, count_letters, listen)
             ]
             await stop.wait()
             for task in housework:
@@ -98,6 +109,21 @@ async def run_worker(
             for task in late:
                 task.cancel()
     log.info("worker_stopped", cut_off=len(late))
+
+
+async def compare_books(collector: Collector) -> None:
+    """Ask for the daily reconciliation of every ISV that is due; one failure stops no other."""
+    caller = Caller("system:reconcile", str(uuid7()))
+    async for realm_id in every_realm(collector.database, caller):
+        async for tenant_id in tenants_of(collector.database, realm_id, caller):
+            await _tried(partial(ask_if_due, collector, realm_id, tenant_id), "reconcile_failed")
+
+
+async def _tried(step: Callable[[], Awaitable[object]], event: str) -> None:
+    try:
+        await step()
+    except Exception as error:  # noqa: BLE001 - it is tried again with the next round
+        log.warning(event, code=failure_code(error))
 
 
 async def count_waiting(database: Database) -> None:

@@ -8,6 +8,7 @@ from flatbed.billing.accounts.standing import require_good_standing
 from flatbed.billing.pricing.errors import NoPriceError
 from flatbed.billing.pricing.rules.tiers import Tier, tiers_from_json, tiers_to_json
 from flatbed.billing.pricing.service import PriceView, price_of
+from flatbed.billing.reconciliation.service import reconcile
 from flatbed.billing.statements.rules.proof import verify_proof
 from flatbed.billing.usage.anchor import read as read_anchor
 from flatbed.billing.usage.bulk import accept_all, record_all
@@ -61,6 +62,7 @@ __all__ = [
     "dispute_usage",
     "price_of",
     "read_anchor",
+    "reconcile",
     "record_all",
     "record_usage",
     "require_good_standing",

@@ -95,7 +95,7 @@ class Assault:
             if place.operation in RENEWING and place.operation not in ONCE:
                 await self.scene.renew(place.operation)
             elif "etag" in answer.headers:
-                self.scene.learn(asked.path, answer.headers["etag"])
+                self.scene.versions.learn(asked.path, answer.headers["etag"])
         if answer.status == 412 and place.name != "if-match":
             self.tally.stale += 1
 

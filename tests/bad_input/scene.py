@@ -17,6 +17,7 @@ from tests.api.support import Client, World
 from tests.bad_input.asgi import Asked
 from tests.bad_input.corpus import Value
 from tests.bad_input.places import FORM, TOKEN, WHOLE, Place, planted, reached
+from tests.bad_input.versions import Versions
 from tests.candidates.factory import Site, Worked, site
 from tests.isolation.attack import path_of
 from tests.isolation.document import Operation, operations
@@ -94,12 +95,6 @@ def _ago(**delta: float) -> str:
     return (system_now() - timedelta(**delta)).isoformat()
 
 
-ACCOUNT = "/v1/billing-account"
-"""Nobody has changed it yet."""
-PART = "/terms"
-"""Of the same account, and its version."""
-
-
 @dataclass
 class Scene:
     """An estate, somebody who may call each operation, and spare things to spoil."""
@@ -110,16 +105,7 @@ class Scene:
     people: dict[Role, Client]
     own: dict[str, dict[str, str]] = field(default_factory=dict)
     """By operation: ids of things made for it alone, because a success uses them up."""
-    versions: dict[str, str] = field(default_factory=lambda: {ACCOUNT: '"0"'})
-    """By the path of what has a version: the ETag that came last."""
-
-    def version(self, path: str) -> str:
-        """The ETag to send."""
-        return self.versions.get(path.removesuffix(PART), '"1"')
-
-    def learn(self, path: str, etag: str) -> None:
-        """Keep the ETag of an answer."""
-        self.versions[path.removesuffix(PART)] = etag
+    versions: Versions = field(default_factory=Versions)
 
     async def renew(self, operation: str) -> None:
         """Make what the operation uses up once more."""
@@ -202,7 +188,7 @@ def request_of(scene: Scene, place: Place, value: Value | None) -> Asked:
     if client.tenant is not None:
         headers["flatbed-tenant"] = client.tenant
     if operation.conditional:
-        headers["if-match"] = scene.version(path)
+        headers["if-match"] = scene.versions.of(path)
     query, body = "", b""
     bodies = scene.bodies(operation)
     if bodies:

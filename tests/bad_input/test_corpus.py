@@ -48,7 +48,7 @@ class Room:
         assert 200 <= answer.status < 300, (operation, answer)
         # What took it is used up, or has a new version.
         if "etag" in answer.headers:
-            self.scene.learn(asked.path, answer.headers["etag"])
+            self.scene.versions.learn(asked.path, answer.headers["etag"])
         await self.scene.renew(operation)
 
     async def settled(self) -> None:

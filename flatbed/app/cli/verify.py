@@ -78,7 +78,7 @@ Check = Callable[[Program, UUID | None], Awaitable[tuple[int, Findings]]]
 
 
 def _run(check: Check, organization: str | None, *, as_json: bool) -> None:
-    only = None if organization is None else _organization(organization)
+    only = None if organization is None else organization_of(organization)
 
     async def work(settings: KernelSettings) -> tuple[int, Findings]:
         program = build(settings)
@@ -100,7 +100,8 @@ def _run(check: Check, organization: str | None, *, as_json: bool) -> None:
         raise typer.Exit(FOUND)
 
 
-def _organization(text: str) -> UUID:
+def organization_of(text: str) -> UUID:
+    """The tenant that an id names."""
     try:
         return decode("org", text)
     except InvalidIdError:
@@ -111,7 +112,7 @@ async def _ledgers(program: Program, only: UUID | None) -> tuple[int, Findings]:
     checked, findings = 0, Findings()
     anchor_file = program.settings.anchor_file
     async for realm_id in every_realm(program.database, CALLER):
-        async for tenant_id in _wanted(program, realm_id, only):
+        async for tenant_id in wanted(program, realm_id, only):
             anchors = [] if anchor_file is None else read_anchor(anchor_file, tenant_id)
             async with program.database.tenant(
                 realm_id=realm_id, tenant_id=tenant_id, caller=CALLER, clock=Clock()
@@ -133,7 +134,7 @@ async def _audits(program: Program, only: UUID | None) -> tuple[int, Findings]:
             ) as agency:
                 findings += _named(encode("realm", realm_id), await verify_audit(agency))
             checked += 1
-        async for tenant_id in _wanted(program, realm_id, only):
+        async for tenant_id in wanted(program, realm_id, only):
             async with program.database.tenant_read(
                 realm_id=realm_id, tenant_id=tenant_id, caller=CALLER, clock=Clock()
             ) as tenant:
@@ -142,7 +143,8 @@ async def _audits(program: Program, only: UUID | None) -> tuple[int, Findings]:
     return checked, findings
 
 
-async def _wanted(program: Program, realm_id: UUID, only: UUID | None) -> AsyncIterator[UUID]:
+async def wanted(program: Program, realm_id: UUID, only: UUID | None) -> AsyncIterator[UUID]:
+    """The tenants of a realm, or the one that is asked for."""
     async for tenant_id in tenants_of(program.database, realm_id, CALLER):
         if only is None or tenant_id == only:
             yield tenant_id

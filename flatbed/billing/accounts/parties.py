@@ -1,16 +1,14 @@
 """The two parties of an invoice as they are when it is made."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from flatbed.billing.accounts import repository
+from flatbed.billing.accounts.defaults import TERMS_DAYS, language_of
 from flatbed.billing.accounts.models import BillingAccount
 from flatbed.tenants.kit.database.session import AgencyReadSession, TenantReadSession
 from flatbed.tenants.organizations.service import OrganizationView, organization_of
-
-TERMS_DAYS: Final = 14
-GERMAN: Final = frozenset({"DE", "AT", "CH", "LI"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +55,6 @@ async def seller_of(session: AgencyReadSession) -> Seller | None:
         "bic": row.bic,
     }
     return Seller(str(row.address["country"]), row.invoice_prefix, snapshot)
-
-
-def language_of(country: str) -> str:
-    """The language of an ISV's invoices unless it chose one."""
-    return "de" if country in GERMAN else "en"
 
 
 def _customer(organization: OrganizationView, account: BillingAccount | None) -> Customer:

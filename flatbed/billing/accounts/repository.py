@@ -1,14 +1,17 @@
 """SQL for billing accounts, the agency's profile and its invoice numbers."""
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from flatbed.billing.accounts.defaults import TERMS_DAYS, language_of
 from flatbed.billing.accounts.models import BillingAccount, BillingProfile, InvoiceSeries
 from flatbed.tenants.kit.database.session import (
     AgencyReadSession,
     AgencySession,
     TenantReadSession,
+    TenantSession,
 )
+from flatbed.tenants.organizations.service import organization_of
 
 
 async def find(session: TenantReadSession, *, lock: bool = False) -> BillingAccount | None:
@@ -17,6 +20,26 @@ async def find(session: TenantReadSession, *, lock: bool = False) -> BillingAcco
     if lock:
         statement = statement.with_for_update().execution_options(populate_existing=True)
     return await session.scalar(statement)
+
+
+async def keep_customer(session: TenantSession, customer_ref: str) -> str:
+    """Note the customer at Stripe unless another one is noted. Returns the one that is."""
+    organization = await organization_of(session)
+    fresh = upsert(BillingAccount).values(
+        tenant_id=session.tenant_id,
+        tax_ids=[],
+        payment_terms_days=TERMS_DAYS,
+        language=language_of(organization.country),
+        collection="send_invoice",
+        customer_ref=customer_ref,
+        created_at=session.now(),
+        updated_at=session.now(),
+    )
+    kept = fresh.on_conflict_do_update(
+        index_elements=["tenant_id"],
+        set_={"customer_ref": func.coalesce(BillingAccount.customer_ref, customer_ref)},
+    ).returning(BillingAccount.customer_ref)
+    return str(await session.scalar(kept))
 
 
 async def find_profile(session: AgencyReadSession, *, lock: bool = False) -> BillingProfile | None:

@@ -3,8 +3,8 @@
 from typing import Final
 
 from flatbed.billing.accounts import repository
+from flatbed.billing.accounts.defaults import TERMS_DAYS, language_of
 from flatbed.billing.accounts.models import BillingAccount, BillingProfile
-from flatbed.billing.accounts.parties import TERMS_DAYS, language_of
 from flatbed.billing.accounts.schemas import (
     BillingAccountRead,
     BillingAccountTerms,

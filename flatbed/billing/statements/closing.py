@@ -34,9 +34,12 @@ from flatbed.tenants.kit.database.session import (
 )
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.ids import encode, uuid7
+from flatbed.tenants.kit.jobs.queue import enqueue
 from flatbed.tenants.kit.problems import NotFoundError, UnavailableError
 from flatbed.tenants.organizations.service import organization_of
 
+COLLECT_JOB: Final = "collect_invoice"
+"""The job that brings an invoice or a credit note to whoever collects (``collection.tasks``)."""
 GRACE: Final = timedelta(days=5)
 """After a period's end, for what arrives late; then it is closed."""
 
@@ -115,6 +118,8 @@ async def check(session: TenantReadSession, period: Period) -> tuple[Seller, Tax
         raise ClosingBlockedError(extra={"reason": "grace"})
     if await repository.is_open_before(session, period):
         raise ClosingBlockedError(extra={"reason": "order"})
+    if await repository.has_findings(session):
+        raise ClosingBlockedError(extra={"reason": "findings"})
     async with agency_plane_to_read(session) as agency:
         seller = await seller_of(agency)
     if seller is None:
@@ -211,6 +216,14 @@ async def _write(
     # By hand: an invoice may correct one that this flush writes too.
     session.add_all(invoices)
     await session.flush()
+    for one in invoices:
+        await enqueue(
+            session,
+            COLLECT_JOB,
+            realm_id=session.realm_id,
+            tenant_id=session.tenant_id,
+            invoice_id=one.id,
+        )
     rows = [_row(statement_id, line, holder.get(line.entry_id)) for line in draft.lines]
     await lines.add_lines(session, rows)
     failpoint(Failpoint.CLOSING_BILLED)

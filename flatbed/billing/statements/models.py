@@ -4,11 +4,30 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Date, Index, Integer, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Date,
+    Index,
+    Integer,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flatbed.tenants.kit.database.columns import CLOSED, one_of, parent
 from flatbed.tenants.kit.database.tables import Base, TenantRow
+
+FINDINGS = (
+    "missing",
+    "orphan_draft",
+    "amount_drift",
+    "status_drift",
+    "unknown_invoice",
+    "ledger_drift",
+    "quarantined",
+)
+"""What a reconciliation may find."""
 
 
 class Statement(TenantRow, Base):
@@ -111,3 +130,33 @@ class Invoice(TenantRow, Base):
     issued_at: Mapped[datetime]
     issued_on: Mapped[date] = mapped_column(Date)
     due_on: Mapped[date] = mapped_column(Date)
+
+
+class BillingFinding(TenantRow, Base):
+    """One disagreement of ledger, statements and Stripe; open until a run no longer sees it.
+
+    ``subject`` is the invoice, statement or Stripe object that it is about; ``detail`` holds
+    ids, states and minor units.
+    """
+
+    __tablename__ = "billing_finding"
+    __table_args__ = (
+        one_of("kind", *FINDINGS),
+        Index(
+            "billing_finding_open_key",
+            "tenant_id",
+            "kind",
+            "subject",
+            unique=True,
+            postgresql_where=text("resolved_at IS NULL"),
+        ),
+        Index(None, "tenant_id", "found_at", "id"),
+        CLOSED,
+    )
+
+    kind: Mapped[str]
+    subject: Mapped[str]
+    detail: Mapped[dict[str, Any]]
+    found_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    resolved_at: Mapped[datetime | None]

@@ -79,6 +79,16 @@ class Failpoint(StrEnum):
     LEDGER_INSERTED = "ledger.inserted"  # an entry that the head does not name
     LEDGER_MOVED = "ledger.moved"  # the head names it, its anchor is not asked for
     USAGE_DECIDED = "usage.decided"  # the ledger knows a decision that nothing else does
+    COLLECTION_FROZEN = "collection.frozen"  # what is sent is written, nothing is sent
+    CUSTOMER_CREATED = "collection.customer"  # Stripe knows the customer, we do not
+    COLLECTION_DRAFTED = "collection.drafted"  # a draft without lines is at Stripe
+    COLLECTION_FILLED = "collection.filled"  # the draft has its lines, its sum is not compared
+    COLLECTION_COMPARED = "collection.compared"  # the sum is ours, it is not finalized
+    COLLECTION_FINALIZED = "collection.finalized"  # Stripe asks for the money, we do not know
+    COLLECTION_CREDITED = "collection.credited"  # Stripe gave the money back, we do not know
+    COLLECTION_NOTED = "collection.noted"  # what Stripe said is written, nothing committed
+    EVENT_KEPT = "inbox.kept"  # the event is in the inbox, nothing committed or answered
+    EVENT_APPLIED = "inbox.applied"  # the rows say what Stripe says, the event is not marked
     CLOSING_LOCKED = "closing.locked"  # counters and head are held, nothing is written
     CLOSING_CLOSED = "closing.closed"  # the period is closed and has no statement
     CLOSING_NUMBERED = "closing.numbered"  # the series is moved, no invoice has the numbers

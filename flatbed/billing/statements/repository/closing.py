@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Select, and_, exists, func, insert, select, update
 from sqlalchemy.orm import aliased
 
-from flatbed.billing.statements.models import Invoice, Statement, StatementRest
+from flatbed.billing.statements.models import BillingFinding, Invoice, Statement, StatementRest
 from flatbed.billing.statements.rules.rating import Campaign, Fate, Rest
 from flatbed.billing.usage.models import (
     LedgerHead,
@@ -43,6 +43,16 @@ async def is_open_before(session: TenantReadSession, period: Period) -> bool:
             Period.tenant_id == session.tenant_id,
             Period.status == "open",
             Period.starts_at < period.starts_at,
+        )
+    )
+    return bool(await session.scalar(statement))
+
+
+async def has_findings(session: TenantReadSession) -> bool:
+    """Whether the reconciliation has found something that is open."""
+    statement = select(
+        exists().where(
+            BillingFinding.tenant_id == session.tenant_id, BillingFinding.resolved_at.is_(None)
         )
     )
     return bool(await session.scalar(statement))

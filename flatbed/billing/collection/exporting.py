@@ -1,0 +1,311 @@
+"""Collect an invoice: freeze what is sent, send it, note what Stripe says.
+
+Three short transactions with Stripe in between, never inside: a lost process leaves a row that
+says how far it came, and the job does the rest.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from flatbed.billing.accounts import repository as accounts
+from flatbed.billing.collection import repository
+from flatbed.billing.collection.models import Collection
+from flatbed.billing.collection.rules.bodies import (
+    Bill,
+    Charge,
+    Part,
+    credit_parts_of,
+    customer_body,
+    parts_of,
+)
+from flatbed.billing.collection.steps import Order, QuarantinedError, all_of, collect, credit
+from flatbed.billing.gateway.errors import (
+    GatewayConflict,
+    GatewayDenied,
+    GatewayRefused,
+    GatewayUnavailable,
+)
+from flatbed.billing.gateway.port import Gateway
+from flatbed.billing.gateway.views import CreditNoteView, InvoiceView
+from flatbed.billing.statements.models import Invoice, Statement
+from flatbed.tenants.kit.audit import mutation
+from flatbed.tenants.kit.canonical import digest
+from flatbed.tenants.kit.clock import Clock
+from flatbed.tenants.kit.database.engine import Database
+from flatbed.tenants.kit.database.session import Caller, TenantSession
+from flatbed.tenants.kit.deadlines import schedule
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
+from flatbed.tenants.kit.ids import ZERO
+from flatbed.tenants.kit.realms import LIVE, find_realm, realm_clock
+
+COLLECT_AGAIN: Final = "collect_invoice"
+"""The kind of the deadline after a failure."""
+CALLER: Final = Caller("system:collection", request_id="")
+FIRST_PAUSE: Final = timedelta(minutes=1)
+LONGEST_PAUSE: Final = timedelta(hours=6)
+WAITING: Final = "waits-for-invoice"
+"""A credit note whose invoice is not at Stripe yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """Where invoices are collected; ``gateway`` is None without a key.
+
+    A live key serves live realms only, a test key sandboxes only: no test ever moves money.
+    """
+
+    database: Database
+    gateway: Gateway | None
+    is_live: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is to be sent for an invoice."""
+
+    kind: str
+    rows: Sequence[Collection]
+    customer: str | None
+    customer_body: dict[str, Any]
+    tax_ids: Sequence[dict[str, Any]]
+    corrected: dict[int, str]
+
+
+async def collect_invoice(
+    collector: Collector, realm_id: UUID, tenant_id: UUID, invoice_id: UUID
+) -> None:
+    """Bring an invoice or a credit note to Stripe. Safe to repeat at any point.
+
+    What Stripe cannot do now is tried again by a deadline; what it refuses, or what does not come
+    to our sum, is quarantined for a person.
+    """
+    work = _Work(collector, realm_id, tenant_id, invoice_id)
+    prepared = await work.prepare()
+    if prepared is None or collector.gateway is None:
+        return
+    failpoint(Failpoint.COLLECTION_FROZEN)
+    try:
+        customer = await work.customer(collector.gateway, prepared)
+        for row in prepared.rows:
+            if row.state == "pending":
+                found = await _send(collector.gateway, prepared, row, customer)
+                await work.done(row, found)
+    except (GatewayUnavailable, GatewayConflict, GatewayDenied, _WaitingError) as error:
+        await work.postpone(error.code, is_stored=getattr(error, "is_stored", False))
+    except (GatewayRefused, QuarantinedError) as error:
+        await work.quarantine(error.code)
+
+
+class _WaitingError(Exception):
+    """The invoice that a credit note corrects is not at Stripe yet."""
+
+    code = WAITING
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    collector: Collector
+    realm_id: UUID
+    tenant_id: UUID
+    invoice_id: UUID
+
+    def transaction(self) -> Any:  # noqa: ANN401 - an async context manager of a TenantSession
+        return self.collector.database.tenant(
+            realm_id=self.realm_id, tenant_id=self.tenant_id, caller=CALLER, clock=Clock()
+        )
+
+    async def prepare(self) -> Prepared | None:
+        """Freeze the bodies if nobody has; None where there is nothing to send."""
+        async with self.transaction() as session:
+            session.clock = await realm_clock(session)
+            found = await repository.invoice(session, self.invoice_id)
+            if found is None:
+                return None
+            invoice, statement = found
+            if not await self._is_collected(session):
+                await repository.add(session, [_row(session, invoice, 1, "not_collected", None)])
+                return None
+            rows = await repository.parts(session, invoice.id)
+            if not rows:
+                await _freeze(session, invoice, statement)
+                rows = await repository.parts(session, invoice.id)
+            account = await accounts.find(session)
+            corrected = await _corrected(session, invoice)
+            return Prepared(
+                kind=invoice.kind,
+                rows=rows,
+                customer=None if account is None else account.customer_ref,
+                customer_body=customer_body(statement.customer, self.realm_id, self.tenant_id),
+                tax_ids=statement.customer["tax_ids"],
+                corrected=corrected,
+            )
+
+    async def _is_collected(self, session: TenantSession) -> bool:
+        if self.collector.gateway is None:
+            return False
+        realm = await find_realm(session, self.realm_id)
+        return realm is not None and (realm.kind == LIVE) == self.collector.is_live
+
+    async def customer(self, gateway: Gateway, prepared: Prepared) -> str:
+        """The customer at Stripe, made if there is none, with the data of this invoice."""
+        key = f"customer:{self.tenant_id}:{digest(prepared.customer_body)[:16]}"
+        customer = prepared.customer
+        if customer is None:
+            made = await gateway.create_customer(prepared.customer_body, key)
+            failpoint(Failpoint.CUSTOMER_CREATED)
+            async with self.transaction() as session:
+                session.clock = await realm_clock(session)
+                customer = await accounts.keep_customer(session, made.id)
+        else:
+            await gateway.update_customer(customer, prepared.customer_body, f"{key}:update")
+        there = {(one.kind, one.value) for one in await all_of(gateway.list_tax_ids(customer))}
+        for one in prepared.tax_ids:
+            if (one["type"], one["value"]) not in there:
+                tax_key = f"{customer}:{one['type']}:{one['value']}"
+                await gateway.create_tax_id(customer, one["type"], one["value"], tax_key)
+        return customer
+
+    async def done(self, row: Collection, found: InvoiceView | CreditNoteView) -> None:
+        """Note what is there; the state at Stripe may be newer already, then the event tells."""
+        async with self.transaction() as session:
+            session.clock = await realm_clock(session)
+            values = _seen(found)
+            if await repository.change(session, row, state="done", error=None, **values):
+                figures = {"part": row.part, "status": values["external_status"]}
+                mutation(session, "invoice.collected", "inv", row.invoice_id, figures)
+            failpoint(Failpoint.COLLECTION_NOTED)
+
+    async def postpone(self, code: str, *, is_stored: bool) -> None:
+        """Try again later, under another key where Stripe repeats a failure under this one."""
+        async with self.transaction() as session:
+            session.clock = await realm_clock(session)
+            rows = await repository.parts(session, self.invoice_id)
+            attempts = 1 + max((row.attempts for row in rows), default=0)
+            for row in rows:
+                if row.state == "pending":
+                    values = {"error": code, "attempts": attempts, "epoch": row.epoch + is_stored}
+                    await repository.change(session, row, **values)
+            pause = min(FIRST_PAUSE * 2 ** min(attempts - 1, 10), LONGEST_PAUSE)
+            await schedule(
+                session,
+                candidate_id=ZERO,
+                kind=COLLECT_AGAIN,
+                subject_id=self.invoice_id,
+                due_at=session.now() + pause,
+            )
+
+    async def quarantine(self, code: str) -> None:
+        """Leave it to a person; the reconciliation shows it."""
+        async with self.transaction() as session:
+            session.clock = await realm_clock(session)
+            for row in await repository.parts(session, self.invoice_id):
+                if row.state == "pending":
+                    await repository.change(session, row, state="quarantined", error=code)
+            detail = {"reason": code}
+            mutation(session, "invoice.quarantined", "inv", self.invoice_id, detail)
+
+
+async def _send(
+    gateway: Gateway, prepared: Prepared, row: Collection, customer: str
+) -> InvoiceView | CreditNoteView:
+    bodies = row.bodies or {}
+    key = f"{row.invoice_id}:{row.part}:{row.epoch}"
+    gross = bodies["net"] + bodies["tax"]
+    if prepared.kind == "invoice":
+        order = Order(customer, bodies, bodies["net"], gross, key)
+        return await collect(gateway, order)
+    corrected = prepared.corrected.get(row.part)
+    if corrected is None:
+        raise _WaitingError
+    return await credit(gateway, corrected, bodies, gross, key)
+
+
+async def _freeze(session: TenantSession, invoice: Invoice, statement: Statement) -> None:
+    """Write the bodies before the first of them is sent."""
+    bill = await _bill(session, invoice, statement)
+    if invoice.corrects_id is None:
+        made = parts_of(bill)
+    else:
+        originals = await repository.parts(session, invoice.corrects_id)
+        part_of = {
+            UUID(line["metadata"]["entry_id"]): one.part
+            for one in originals
+            for line in (one.bodies or {}).get("lines", ())
+        }
+        made = credit_parts_of(bill, part_of) if part_of else []
+    state = "pending" if made else "not_collected"
+    rows = [_row(session, invoice, part.number, state, _bodies(part)) for part in made]
+    await repository.add(session, rows or [_row(session, invoice, 1, state, None)])
+
+
+def _bodies(part: Part) -> dict[str, Any]:
+    return {**part.bodies, "net": part.net, "tax": part.tax}
+
+
+async def _bill(session: TenantSession, invoice: Invoice, statement: Statement) -> Bill:
+    sign = 1 if invoice.corrects_id is None else -1
+    found = await repository.lines(session, invoice.id)
+    charges = tuple(
+        Charge(line.entry_id, sign * line.amount, line.price_text, corrected)
+        for line, corrected in found
+    )
+    customer = statement.customer
+    terms = max((invoice.due_on - invoice.issued_on).days, 0)
+    return Bill(
+        realm_id=session.realm_id,
+        tenant_id=session.tenant_id,
+        invoice_id=invoice.id,
+        statement_id=statement.id,
+        number=invoice.number,
+        currency=invoice.currency,
+        net=invoice.net,
+        tax=invoice.tax,
+        tax_category=invoice.tax_category,
+        tax_rate=invoice.tax_rate,
+        country=statement.seller["address"]["country"],
+        terms_days=terms,
+        collection=customer["collection"],
+        purchase_order=customer["purchase_order"],
+        lines=charges,
+    )
+
+
+async def _corrected(session: TenantSession, invoice: Invoice) -> dict[int, str]:
+    """The Stripe invoices of the one that a credit note corrects, by part."""
+    if invoice.corrects_id is None:
+        return {}
+    originals = await repository.parts(session, invoice.corrects_id)
+    return {
+        one.part: one.external_id
+        for one in originals
+        if one.state == "done" and one.external_id is not None
+    }
+
+
+def _row(
+    session: TenantSession, invoice: Invoice, part: int, state: str, bodies: dict[str, Any] | None
+) -> dict[str, Any]:
+    return {
+        "invoice_id": invoice.id,
+        "part": part,
+        "state": state,
+        "bodies": bodies,
+        "created_at": session.now(),
+        "updated_at": session.now(),
+    }
+
+
+def _seen(found: InvoiceView | CreditNoteView) -> dict[str, Any]:
+    if isinstance(found, CreditNoteView):
+        status = "void" if found.status == "void" else "issued"
+        return {"external_id": found.id, "external_status": status}
+    return {
+        "external_id": found.id,
+        "external_status": found.status.value,
+        "amount_due": found.amount_due,
+        "amount_paid": found.amount_paid,
+        "hosted_url": found.hosted_url,
+    }

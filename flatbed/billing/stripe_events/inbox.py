@@ -1,0 +1,71 @@
+"""Take an event in: verified, written, then answered; a job does the rest."""
+
+from datetime import timedelta
+from typing import Final
+
+from flatbed.billing.collection.exporting import Collector
+from flatbed.billing.gateway.errors import BadEvent, BadSignature
+from flatbed.billing.gateway.views import EventRef
+from flatbed.billing.stripe_events import repository
+from flatbed.billing.stripe_events.errors import WebhookRefusedError
+from flatbed.tenants.kit.database.session import Caller, LoginSession, WorkerSession
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
+from flatbed.tenants.kit.ids import uuid7
+from flatbed.tenants.kit.jobs.queue import enqueue
+from flatbed.tenants.kit.problems import NotFoundError
+
+APPLY_JOB: Final = "apply_gateway_event"
+OVERLAP: Final = timedelta(hours=1)
+"""Events are late by minutes, and two of one second have no order."""
+
+
+async def receive(collector: Collector, payload: bytes, signature: str) -> None:
+    """Keep a webhook's event. Once this returns it is not lost, however often it comes again.
+
+    Raises:
+        NotFoundError: nothing is collected here.
+        WebhookRefusedError: Stripe did not sign this, or not just now.
+    """
+    if collector.gateway is None:
+        raise NotFoundError
+    try:
+        event = collector.gateway.read_webhook(payload, signature)
+    except BadSignature:
+        raise WebhookRefusedError from None
+    except BadEvent:
+        return  # truly Stripe's, and nothing that we read: sending it again is in vain
+    async with collector.database.login(caller=_caller()) as session:
+        await keep(session, event)
+
+
+async def keep(session: LoginSession | WorkerSession, event: EventRef) -> bool:
+    """Write an event and ask for its job. Returns whether it was new."""
+    kept = await repository.keep(session, event)
+    failpoint(Failpoint.EVENT_KEPT)
+    if kept is None:
+        return False
+    await enqueue(session, APPLY_JOB, event_id=kept)
+    return True
+
+
+async def fill_gaps(collector: Collector) -> int:
+    """Take in what no webhook brought. Returns how many events that were.
+
+    Raises:
+        GatewayError: Stripe cannot be asked now.
+    """
+    if collector.gateway is None:
+        return 0
+    async with collector.database.worker(caller=_caller()) as session:
+        newest = await repository.newest(session)
+    since = None if newest is None else newest - OVERLAP
+    found = [event async for event in collector.gateway.list_events(since)]
+    taken = 0
+    for event in reversed(found):
+        async with collector.database.worker(caller=_caller()) as session:
+            taken += await keep(session, event)
+    return taken
+
+
+def _caller() -> Caller:
+    return Caller("system:gateway", str(uuid7()))

@@ -1,0 +1,52 @@
+"""SQL for the inbox."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from flatbed.billing.gateway.views import EventRef
+from flatbed.billing.stripe_events.models import GatewayEvent
+from flatbed.tenants.kit.clock import system_now
+from flatbed.tenants.kit.database.session import LoginSession, WorkerSession
+from flatbed.tenants.kit.ids import uuid7
+
+
+async def keep(session: LoginSession | WorkerSession, event: EventRef) -> UUID | None:
+    """Write an event; None if it is there already."""
+    statement = (
+        upsert(GatewayEvent)
+        .values(
+            id=uuid7(),
+            event_id=event.id,
+            type=event.type,
+            object_type=event.object_type,
+            object_id=event.object_id,
+            live=event.live,
+            happened_at=event.created_at,
+            received_at=system_now(),
+        )
+        .on_conflict_do_nothing(index_elements=["event_id"])
+        .returning(GatewayEvent.id)
+    )
+    return await session.scalar(statement)
+
+
+async def find(session: WorkerSession, event_id: UUID) -> GatewayEvent | None:
+    """An event of the inbox."""
+    return await session.scalar(select(GatewayEvent).where(GatewayEvent.id == event_id))
+
+
+async def newest(session: WorkerSession) -> datetime | None:
+    """When the newest event of the inbox happened."""
+    return await session.scalar(select(func.max(GatewayEvent.happened_at)))
+
+
+async def handled(session: WorkerSession, event_id: UUID, outcome: str) -> None:
+    """Note what became of an event."""
+    await session.execute(
+        update(GatewayEvent)
+        .where(GatewayEvent.id == event_id)
+        .values(handled_at=system_now(), outcome=outcome)
+    )
