@@ -19,6 +19,7 @@ from flatbed.app.qualifications.router import router as qualifications
 from flatbed.app.registry.router import router as registry
 from flatbed.app.sandbox.router import router as sandbox
 from flatbed.billing.accounts.router import router as billing_accounts
+from flatbed.billing.collection.router import router as collection
 from flatbed.billing.pricing.router import router as price_lists
 from flatbed.billing.reconciliation.router import router as reconciliation
 from flatbed.billing.statements.router import router as statements
@@ -43,6 +44,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     usage,
     statements,
     billing_accounts,
+    collection,
     reconciliation,
     audit,
     registry,

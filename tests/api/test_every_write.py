@@ -145,6 +145,9 @@ class Story:
         await done("update_billing_account", self.isv, body, version=0)
         terms = {"payment_terms_days": 30}
         await done("set_billing_terms", finance.at(place.isv), terms, version=1)
+        links = {"success_url": "https://isv.example/a", "cancel_url": "https://isv.example/b"}
+        await done("create_payment_setup", self.isv, links)
+        await done("create_portal_session", self.isv, {"return_url": "https://isv.example/"})
         entry = await march(place.world, place.isv)
         reason = {"reason": "goodwill"}
         await done("write_off_usage", finance.at(place.isv), reason, encode("use", entry.entry_id))

@@ -109,6 +109,8 @@ LEFT: Final[dict[str, Left]] = {
 }
 
 NOTHING: Final[dict[str, str]] = {
+    "create_payment_setup": "asks the payment provider for a page; what is left there comes later",
+    "create_portal_session": "asks the payment provider for a page",
     "check_exclusion": "asks whether a company is excluded, by POST to keep its name out of logs",
 }
 """Operations of unsafe methods that change nothing, and why they have that method."""

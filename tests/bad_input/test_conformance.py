@@ -90,7 +90,8 @@ def _kinds(found: Findings) -> None:
     meant = {label: set(modes) for label, modes in found.modes.items()}
     assert set(meant) == LABELS
     assert {one for one in meant if "positive" not in meant[one]} == set()
-    assert {one for one in meant if "negative" not in meant[one]} == TAKING_NOTHING
+    # Where many are sent, some are bad by what no operation takes: another method, a header.
+    assert {one for one in meant if "negative" not in meant[one]} <= TAKING_NOTHING
 
 
 class TestConformance:

@@ -120,6 +120,10 @@ BODIES: dict[str, Callable[[Ids], list[dict[str, Any]]]] = {
     "update_price_list": lambda _: [{"active": False}],
     "write_off_usage": lambda _: [{"reason": "r"}],
     "update_billing_account": lambda _: [{"purchase_order": "4711"}],
+    "create_payment_setup": lambda _: [
+        {"success_url": "https://isv.example/ok", "cancel_url": "https://isv.example/no"}
+    ],
+    "create_portal_session": lambda _: [{"return_url": "https://isv.example/"}],
     "set_billing_terms": lambda _: [{"payment_terms_days": 30}],
     "put_billing_profile": lambda _: [PROFILE_OF_AGENCY],
     "create_organization": lambda _: [

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from flatbed.billing.accounts import repository as accounts
 from flatbed.billing.collection import repository
+from flatbed.billing.collection.customers import CALLER, Customers
 from flatbed.billing.collection.models import Collection
 from flatbed.billing.collection.rules.bodies import (
     Bill,
@@ -21,7 +22,7 @@ from flatbed.billing.collection.rules.bodies import (
     customer_body,
     parts_of,
 )
-from flatbed.billing.collection.steps import Order, QuarantinedError, all_of, collect, credit
+from flatbed.billing.collection.steps import Order, QuarantinedError, collect, credit
 from flatbed.billing.gateway.errors import (
     GatewayConflict,
     GatewayDenied,
@@ -32,10 +33,9 @@ from flatbed.billing.gateway.port import Gateway
 from flatbed.billing.gateway.views import CreditNoteView, InvoiceView
 from flatbed.billing.statements.models import Invoice, Statement
 from flatbed.tenants.kit.audit import mutation
-from flatbed.tenants.kit.canonical import digest
 from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.database.engine import Database
-from flatbed.tenants.kit.database.session import Caller, TenantSession
+from flatbed.tenants.kit.database.session import TenantSession
 from flatbed.tenants.kit.deadlines import schedule
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.ids import ZERO
@@ -43,7 +43,6 @@ from flatbed.tenants.kit.realms import LIVE, find_realm, realm_clock
 
 COLLECT_AGAIN: Final = "collect_invoice"
 """The kind of the deadline after a failure."""
-CALLER: Final = Caller("system:collection", request_id="")
 FIRST_PAUSE: Final = timedelta(minutes=1)
 LONGEST_PAUSE: Final = timedelta(hours=6)
 WAITING: Final = "waits-for-invoice"
@@ -68,9 +67,7 @@ class Prepared:
 
     kind: str
     rows: Sequence[Collection]
-    customer: str | None
-    customer_body: dict[str, Any]
-    tax_ids: Sequence[dict[str, Any]]
+    customers: Customers
     corrected: dict[int, str]
 
 
@@ -88,7 +85,7 @@ async def collect_invoice(
         return
     failpoint(Failpoint.COLLECTION_FROZEN)
     try:
-        customer = await work.customer(collector.gateway, prepared)
+        customer = await prepared.customers.ensure(collector.gateway)
         for row in prepared.rows:
             if row.state == "pending":
                 found = await _send(collector.gateway, prepared, row, customer)
@@ -137,9 +134,14 @@ class _Work:
             return Prepared(
                 kind=invoice.kind,
                 rows=rows,
-                customer=None if account is None else account.customer_ref,
-                customer_body=customer_body(statement.customer, self.realm_id, self.tenant_id),
-                tax_ids=statement.customer["tax_ids"],
+                customers=Customers(
+                    self.collector.database,
+                    self.realm_id,
+                    self.tenant_id,
+                    known=None if account is None else account.customer_ref,
+                    body=customer_body(statement.customer, self.realm_id, self.tenant_id),
+                    tax_ids=statement.customer["tax_ids"],
+                ),
                 corrected=corrected,
             )
 
@@ -148,25 +150,6 @@ class _Work:
             return False
         realm = await find_realm(session, self.realm_id)
         return realm is not None and (realm.kind == LIVE) == self.collector.is_live
-
-    async def customer(self, gateway: Gateway, prepared: Prepared) -> str:
-        """The customer at Stripe, made if there is none, with the data of this invoice."""
-        key = f"customer:{self.tenant_id}:{digest(prepared.customer_body)[:16]}"
-        customer = prepared.customer
-        if customer is None:
-            made = await gateway.create_customer(prepared.customer_body, key)
-            failpoint(Failpoint.CUSTOMER_CREATED)
-            async with self.transaction() as session:
-                session.clock = await realm_clock(session)
-                customer = await accounts.keep_customer(session, made.id)
-        else:
-            await gateway.update_customer(customer, prepared.customer_body, f"{key}:update")
-        there = {(one.kind, one.value) for one in await all_of(gateway.list_tax_ids(customer))}
-        for one in prepared.tax_ids:
-            if (one["type"], one["value"]) not in there:
-                tax_key = f"{customer}:{one['type']}:{one['value']}"
-                await gateway.create_tax_id(customer, one["type"], one["value"], tax_key)
-        return customer
 
     async def done(self, row: Collection, found: InvoiceView | CreditNoteView) -> None:
         """Note what is there; the state at Stripe may be newer already, then the event tells."""

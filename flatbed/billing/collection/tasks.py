@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
+from flatbed.billing.collection.customers import CALLER
 from flatbed.billing.collection.exporting import (
-    CALLER,
     COLLECT_AGAIN,
     Collector,
     collect_invoice,
