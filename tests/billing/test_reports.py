@@ -19,7 +19,6 @@ from flatbed.billing.facade import (
 )
 from flatbed.billing.usage import reports
 from flatbed.billing.usage.errors import ExportTooLargeError
-from flatbed.billing.usage.exports import cell
 from flatbed.billing.usage.repository.reports import Filters
 from flatbed.billing.usage.schemas import GroupBy, UsagePage
 from flatbed.billing.usage.states import UsageState
@@ -211,16 +210,3 @@ class TestExport:
         with pytest.raises(ExportTooLargeError):
             async with world.reading(isv) as session:
                 await reports.export(session, KEYRING, Filters())
-
-    @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
-    def test_no_cell_is_a_formula(self, start: str) -> None:
-        assert cell(f"{start}HYPERLINK(1)") == f"'{start}HYPERLINK(1)"
-
-    def test_numbers_and_truths_stay_what_they_are(self) -> None:
-        assert [cell(value) for value in (-5, True, False, None, "x")] == [
-            "-5",
-            "true",
-            "false",
-            "",
-            "x",
-        ]

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
+from flatbed.billing.documents.csv_file import as_csv
 from flatbed.billing.usage.errors import ExportTooLargeError
-from flatbed.billing.usage.exports import as_csv
 from flatbed.billing.usage.repository import reports as repository
 from flatbed.billing.usage.repository.reports import Filters
 from flatbed.billing.usage.schemas import (

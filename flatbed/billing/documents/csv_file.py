@@ -1,13 +1,13 @@
-"""Tables as files."""
+"""Tables as CSV."""
 
 import csv
 import io
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from pydantic import BaseModel
 
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+from flatbed.billing.documents.texts import no_formula
 
 
 def as_csv(model: type[BaseModel], rows: Iterable[Mapping[str, Any]]) -> str:
@@ -30,5 +30,4 @@ def cell(value: object) -> str:
         case int():
             return str(value)
         case _:
-            text = str(value)
-            return f"'{text}" if text.startswith(FORMULA) else text
+            return no_formula(str(value))
