@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from flatbed.app.campaigns.exclusions.ports import WorkedCandidates
+from flatbed.app.campaigns.orders.room import ADMISSION_JOB
 from flatbed.app.candidates.core.bindings import CandidateTargets, FurthestCandidates
 from flatbed.app.candidates.pipeline import nurture
 from flatbed.app.candidates.touchpoints.ports import LatePushes
@@ -19,6 +20,8 @@ from flatbed.app.permissions import PERMISSIONS, agree
 from flatbed.app.qualifications import deadlines as qualifications
 from flatbed.app.qualifications.repository import qualified_entries
 from flatbed.app.qualifications.reviews import ReviewsOfLatePushes
+from flatbed.app.qualifications.waiting import deadlines as waiting
+from flatbed.app.qualifications.waiting.tasks import admit_waiting
 from flatbed.app.routers import ROUTERS
 from flatbed.billing.statements import tasks as statements
 from flatbed.billing.usage.opening import CLOSING_JOB
@@ -60,6 +63,7 @@ class Program:
         default_factory=lambda: {
             **nurture.DEADLINES,
             **qualifications.DEADLINES,
+            **waiting.DEADLINES,
             **statements.DEADLINES,
         }
     )
@@ -119,10 +123,21 @@ def build(settings: KernelSettings) -> Program:
         tenants=RealmTenants(),
         assignments=LiveAssignments(),
     )
-    jobs = {ANCHOR_JOB: _anchoring(database, settings), CLOSING_JOB: _closing(database)}
+    jobs = {
+        ADMISSION_JOB: _admitting(database),
+        ANCHOR_JOB: _anchoring(database, settings),
+        CLOSING_JOB: _closing(database),
+    }
     readiness = Readiness(url)
     admission = Admission(settings.pool_size, seconds=settings.admission_seconds)
     return Program(settings, database, keyring, oauth, gate, url, jobs, readiness, admission)
+
+
+def _admitting(database: Database) -> JobHandler:
+    async def admit(ids: Mapping[str, UUID]) -> None:
+        await admit_waiting(database, ids)
+
+    return admit
 
 
 def _closing(database: Database) -> JobHandler:

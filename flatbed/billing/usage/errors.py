@@ -10,6 +10,9 @@ class CapReachedError(Problem):
     ``money_month``), its ``limit`` and what is ``used`` (money in minor units).
     """
 
+    is_final: bool = False
+    """A cap is below a single unit: neither a void nor a month ever makes room."""
+
     status = 409
     code = "cap-reached"
     title = "A cap of the campaign is reached"
