@@ -105,6 +105,7 @@ def upgrade() -> None:
         "waiting_line",
         sa.Column("campaign_id", sa.Uuid, nullable=False),
         sa.Column("waiting", sa.Integer, nullable=False),
+        sa.Column("last_at", INSTANT),
         parent("campaign", "campaign_id"),
         sa.CheckConstraint("waiting >= 0", name="waiting"),
         kind="shared",

@@ -16,7 +16,7 @@ class CapReachedError(Problem):
     status = 409
     code = "cap-reached"
     title = "A cap of the campaign is reached"
-    advice = "Try again when a void or the next month makes room, or raise the cap."
+    advice = "Raise the cap: it is below a single unit. What only lacks room waits for it instead."
 
 
 class AlreadyBilledError(Problem):

@@ -9,7 +9,12 @@ from typing import Any
 
 import pytest
 
-from flatbed.app.candidates.models import Candidate, Transition, WaitingQualification
+from flatbed.app.candidates.models import (
+    Candidate,
+    Transition,
+    WaitingLine,
+    WaitingQualification,
+)
 from flatbed.billing.usage.models import CapCounter, UsageEntry
 from flatbed.tenants.kit.database.urls import Plain
 from flatbed.tenants.kit.ids import decode
@@ -180,6 +185,21 @@ class TestNobodyOvertakes:
         assert rows[-1].caps == []
         await line.admissions()
         assert await line.states() == ["admitted", "waiting", "waiting"]
+
+    async def test_who_joins_later_stands_later_whatever_his_clock_says(
+        self, world: World, admin_connection: Plain
+    ) -> None:
+        """A request's clock stands since it began, and it may have waited for its turn."""
+        line = await full(world)
+        await admin_connection.execute(
+            "UPDATE waiting_line SET last_at = now() + interval '1 hour' WHERE campaign_id = $1",
+            decode("camp", line.site.campaign["id"]),
+        )
+        (ahead,) = await line.site.rows(WaitingLine)
+        await line.join(2)
+        first, second = await line.rows()
+        assert ahead.last_at < first.created_at < second.created_at
+        assert [first.candidate_id, second.candidate_id] == [one.uuid for one in line.waiting]
 
     async def test_another_campaign_is_not_held_up(self, world: World) -> None:
         line = await full(world, waiting=1)

@@ -99,7 +99,8 @@ class WaitingQualification(CandidateRow, Resource, Base):
 class WaitingLine(Base):
     """How many wait in a campaign: what a hunter, who sees his candidate alone, must know of all.
 
-    Its lock is the turn of whoever joins the line, leaves it or might pass it by.
+    ``last_at`` is when the last one joined: who joins next is later, whatever his clock says. Its
+    lock is the turn of whoever joins the line, leaves it or might pass it by.
     """
 
     __tablename__ = "waiting_line"
@@ -112,3 +113,4 @@ class WaitingLine(Base):
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
     campaign_id: Mapped[UUID] = mapped_column(primary_key=True)
     waiting: Mapped[int] = mapped_column(Integer)
+    last_at: Mapped[datetime | None]

@@ -4,17 +4,19 @@ Lock order: candidate → line → cap counters → ledger head.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from flatbed.app.candidates.models import WaitingLine, WaitingQualification
 from flatbed.tenants.kit.database.columns import word
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
 
-WAITING = "waiting"
+WAITING: Final = "waiting"
+TICK: Final = timedelta(microseconds=1)
 
 
 async def find(session: TenantReadSession, candidate_id: UUID) -> WaitingQualification | None:
@@ -49,12 +51,28 @@ async def lock_line(session: TenantSession, campaign_id: UUID) -> int:
     return await session.scalar(statement) or 0
 
 
-async def count(session: TenantSession, campaign_id: UUID, more: int) -> None:
-    """One more in the locked line, or one less."""
+async def join(session: TenantSession, campaign_id: UUID) -> datetime:
+    """One more in the locked line; the instant of its place, later than that of the last one.
+
+    A request's clock stands since it began, and it may have waited for its turn.
+    """
+    later = func.greatest(session.now(), WaitingLine.last_at + TICK)
+    statement = (
+        update(WaitingLine)
+        .where(WaitingLine.tenant_id == session.tenant_id, WaitingLine.campaign_id == campaign_id)
+        .values(waiting=WaitingLine.waiting + 1, last_at=later)
+        .returning(WaitingLine.last_at)
+        .execution_options(synchronize_session=False)
+    )
+    return (await session.scalars(statement)).one() or session.now()
+
+
+async def leave(session: TenantSession, campaign_id: UUID) -> None:
+    """One less in the locked line."""
     await session.execute(
         update(WaitingLine)
         .where(WaitingLine.tenant_id == session.tenant_id, WaitingLine.campaign_id == campaign_id)
-        .values(waiting=WaitingLine.waiting + more)
+        .values(waiting=WaitingLine.waiting - 1)
         .execution_options(synchronize_session=False)
     )
 

@@ -86,6 +86,8 @@ async def reserve(
 ) -> WaitingQualification | None:
     """Join the line, whose lock the caller holds; None where the same unit waits already.
 
+    The caller then gives the transaction up.
+
     Asks for a look at the line once this is committed: a cap that was raised, or a unit that was
     voided, while this was being decided would be seen by nobody else.
 
@@ -95,7 +97,7 @@ async def reserve(
         frozen: what is kept.
         month_end: when the ISV's next local month begins.
     """
-    now = session.now()
+    since = await repository.join(session, candidate.campaign_id)
     row = await repository.add(
         session,
         {
@@ -110,16 +112,15 @@ async def reserve(
             "caps": frozen.caps,
             "hunter_id": candidate.hunter_id,
             "submitted_by": session.caller.actor,
-            "expires_at": now + TERM,
+            "expires_at": since + TERM,
             "external_ref": frozen.external_ref,
             "metadata_": frozen.metadata,
-            "created_at": now,
-            "updated_at": now,
+            "created_at": since,
+            "updated_at": since,
         },
     )
     if row is None:
         return None
-    await repository.count(session, row.campaign_id, 1)
     failpoint(Failpoint.WAITING_RESERVED)
     await deadlines.schedule(
         session,
@@ -186,7 +187,7 @@ async def end(
     await touch_candidate(session, candidate)
     await session.flush()
     failpoint(Failpoint.WAITING_ENDED)
-    await repository.count(session, row.campaign_id, -1)
+    await repository.leave(session, row.campaign_id)
     if status is not Status.ADMITTED:
         await look_for_room(session, row.campaign_id)
 
