@@ -16,6 +16,7 @@ from flatbed.app.candidates.plans.router import router as plans
 from flatbed.app.candidates.touchpoints.router import router as touchpoints
 from flatbed.app.hunting.router import router as hunting
 from flatbed.app.qualifications.router import router as qualifications
+from flatbed.app.qualifications.waiting.router import router as waiting_qualifications
 from flatbed.app.registry.router import router as registry
 from flatbed.app.sandbox.router import router as sandbox
 from flatbed.billing.accounts.router import router as billing_accounts
@@ -41,6 +42,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     plans,
     pipeline,
     qualifications,
+    waiting_qualifications,
     usage,
     statements,
     billing_accounts,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from flatbed.app.campaigns.exclusions.ports import WorkedCandidates
+from flatbed.app.campaigns.orders.room import ADMISSION_JOB
 from flatbed.app.candidates.core.bindings import CandidateTargets, FurthestCandidates
 from flatbed.app.candidates.pipeline import nurture
 from flatbed.app.candidates.touchpoints.ports import LatePushes
@@ -19,6 +20,8 @@ from flatbed.app.permissions import PERMISSIONS, agree
 from flatbed.app.qualifications import deadlines as qualifications
 from flatbed.app.qualifications.repository import qualified_entries
 from flatbed.app.qualifications.reviews import ReviewsOfLatePushes
+from flatbed.app.qualifications.waiting import deadlines as waiting
+from flatbed.app.qualifications.waiting.tasks import admit_waiting
 from flatbed.app.routers import ROUTERS
 from flatbed.billing.collection import tasks as collection
 from flatbed.billing.collection.exporting import Collector
@@ -67,6 +70,7 @@ class Program:
         default_factory=lambda: {
             **nurture.DEADLINES,
             **qualifications.DEADLINES,
+            **waiting.DEADLINES,
             **statements.DEADLINES,
             **collection.DEADLINES,
         }
@@ -129,6 +133,7 @@ def build(settings: KernelSettings) -> Program:
     )
     collector = Collector(database, None)
     jobs = {
+        ADMISSION_JOB: _admitting(database),
         ANCHOR_JOB: _anchoring(database, settings),
         CLOSING_JOB: _closing(database),
         COLLECT_JOB: collection.collecting(collector),
@@ -140,6 +145,13 @@ def build(settings: KernelSettings) -> Program:
     return Program(
         settings, database, keyring, oauth, gate, url, jobs, readiness, admission, collector
     )
+
+
+def _admitting(database: Database) -> JobHandler:
+    async def admit(ids: Mapping[str, UUID]) -> None:
+        await admit_waiting(database, ids)
+
+    return admit
 
 
 def _closing(database: Database) -> JobHandler:

@@ -27,6 +27,7 @@ from flatbed.billing.usage.errors import (
     NotBilledError,
     UsageStateError,
 )
+from flatbed.billing.usage.periods import month_end
 from flatbed.billing.usage.records import Caps, RecordedUsage, UsageRequest, unit_key
 from flatbed.billing.usage.service import (
     billed_before,
@@ -60,6 +61,7 @@ __all__ = [
     "confirm_usage",
     "credit_usage",
     "dispute_usage",
+    "month_end",
     "price_of",
     "read_anchor",
     "reconcile",

@@ -135,6 +135,11 @@ class Story:
         await done("decide_dispute", self.place.lead, decision, one)
         two = await accepted.site.hunter.made(f"{accepted.path}/qualifications")
         await done("accept_qualification", isv, None, two["id"])
+        full = await site(self.place.world, isv=self.place.isv, caps={"units_total": 1})
+        first, second = await stock(full, 2)
+        await full.hunter.made(f"{first.path}/qualifications")
+        waiting = await full.hunter.post(f"{second.path}/qualifications")
+        await done("admit_waiting_qualification", isv, None, waiting.json()["id"])
 
     async def settle(self) -> None:
         """How the ISV is billed, what is given up, and a month that is closed."""

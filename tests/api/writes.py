@@ -85,6 +85,12 @@ LEFT: Final[dict[str, Left]] = {
     "dispute_qualification": tenant("usage.disputed", "dispute.opened"),
     "answer_dispute": tenant("dispute.answered"),
     "decide_dispute": tenant("usage.confirmed", "qualification.accepted", "dispute.confirmed"),
+    "admit_waiting_qualification": tenant(
+        "usage.recorded",
+        "candidate.stage_changed",
+        "qualification.submitted",
+        "waiting_qualification.admitted",
+    ),
     "accept_qualification": tenant("usage.accepted", "qualification.accepted"),
     "create_company": agency("company.created"),
     "update_company": agency("company.updated"),

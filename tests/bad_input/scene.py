@@ -13,6 +13,7 @@ from flatbed.app.permissions import PERMISSIONS
 from flatbed.tenants.access.permissions import OperationPlane
 from flatbed.tenants.access.principal import Role
 from flatbed.tenants.kit.clock import system_now
+from flatbed.tenants.kit.ids import encode
 from tests.api.support import Client, World
 from tests.bad_input.asgi import Asked
 from tests.bad_input.corpus import Value
@@ -25,6 +26,7 @@ from tests.isolation.estate import Estate, settle
 from tests.isolation.samples import BODIES
 from tests.qualifications.factory import ANSWER, DISPUTE, qualify
 from tests.qualifications.stock import stock
+from tests.qualifications.waiting.line import full
 
 OPERATIONS = {operation.id: operation for operation in operations()}
 MARK = "place-of-the-value"
@@ -356,6 +358,11 @@ async def _group(scene: Scene) -> dict[str, str]:
     return {"grp": made["id"], "into": scene.estate.ids["grp"]}
 
 
+async def _waiting(scene: Scene) -> dict[str, str]:
+    line = await full(scene.world, waiting=1, isv=scene.estate.isv)
+    return {"wait": encode("wait", (await line.rows())[0].id)}
+
+
 RENEWING: dict[str, Callable[[Scene], Awaitable[dict[str, str]]]] = {
     "delete_exclusion": _exclusion,
     "consent_exclusion": _awaiting,
@@ -374,6 +381,7 @@ RENEWING: dict[str, Callable[[Scene], Awaitable[dict[str, str]]]] = {
     "close_campaign": _campaign("order", "start"),
     "create_transition": _candidate,
     "create_qualification": _ready,
+    "admit_waiting_qualification": _waiting,
     "accept_qualification": _qualification,
     "dispute_qualification": _qualification,
     "answer_dispute": _disputed,

@@ -91,6 +91,27 @@ class TestPriceLists:
             assert answer.status_code == 422, (field, value)
             assert answer.json()["errors"][0]["pointer"] == f"/{field}"
 
+    async def test_tiers_ascend_from_the_second_unit_on(self, world: World) -> None:
+        finance = (await world.staff("finance")).client
+        tiers = [{"from_unit": 3, "unit_price": 400_000}, {"from_unit": 9, "unit_price": 380_000}]
+        made = await finance.made("/v1/price-lists", {**BODY, "tiers": tiers})
+        assert made["tiers"] == tiers
+        assert await finance.read(f"/v1/price-lists/{made['id']}") == made
+        assert (await finance.made("/v1/price-lists", BODY))["tiers"] == []
+        wrong: list[list[dict[str, Any]]] = [
+            [tiers[1], tiers[0]],
+            [tiers[0], tiers[0]],
+            [{"from_unit": 1, "unit_price": 400_000}],
+            [{"from_unit": 3, "unit_price": 0}],
+            [{"from_unit": 3, "unit_price": 1.5}],
+            [{"from_unit": 3}],
+            [{"from_unit": 2 + one, "unit_price": 1} for one in range(51)],
+        ]
+        for refused in wrong:
+            answer = await finance.post("/v1/price-lists", {**BODY, "tiers": refused})
+            assert answer.status_code == 422, refused
+        assert len((await finance.read("/v1/price-lists"))["data"]) == 2
+
     async def test_a_lead_reads_and_does_not_set_prices_and_an_isv_sees_none(
         self, world: World
     ) -> None:

@@ -1,7 +1,9 @@
 """Caps are reserved under a lock: whatever happens at once, none is exceeded."""
 
 import asyncio
+import random
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -11,10 +13,23 @@ from flatbed.billing.facade import (
     AlreadyBilledError,
     CapReachedError,
     Caps,
+    Tier,
     reverse_usage,
+    verify_ledger,
 )
 from flatbed.tenants.kit.ids import uuid7
-from tests.billing.world import PRICE, World, request
+from tests.billing.statements.books import (
+    APRIL_CLOSES,
+    MARCH_CLOSES,
+    MAY_CLOSES,
+    Books,
+    fill_in_seller,
+    later,
+)
+from tests.billing.world import NOON, PRICE, World, request
+
+FALLING: dict[str, Any] = {"unit_price": 100, "tiers": (Tier(3, 60), Tier(5, 40))}
+RISING: dict[str, Any] = {"unit_price": 100, "tiers": (Tier(2, 150),)}
 
 
 class TestCaps:
@@ -120,3 +135,102 @@ class TestCaps:
         refused = [one for one in results if isinstance(one, AlreadyBilledError)]
         assert len(refused) == 19
         assert await world.count("usage_entry", isv) == 1
+
+
+class TestBelowOneUnit:
+    @pytest.mark.parametrize(
+        ("caps", "final"),
+        [
+            (Caps(units_total=0), True),
+            (Caps(money_month=PRICE - 1), True),
+            (Caps(units_total=1), False),
+            (Caps(money_month=2 * PRICE - 1), False),
+        ],
+    )
+    async def test_it_is_told_whether_there_will_ever_be_room(
+        self, world: World, isv: UUID, caps: Caps, final: bool
+    ) -> None:
+        campaign = uuid7()
+        if not final:
+            await world.meter(isv, campaign_ref=campaign, caps=caps)
+        with pytest.raises(CapReachedError) as refusal:
+            await world.meter(isv, campaign_ref=campaign, caps=caps)
+        assert refusal.value.is_final is final
+
+
+class TestTiers:
+    """Caps reserve what a unit costs at most: its tier is decided by the order of acceptance."""
+
+    async def test_with_a_falling_price_each_holds_the_most_until_it_is_billed(
+        self, world: World, isv: UUID
+    ) -> None:
+        await fill_in_seller(world)
+        books, campaign = Books(world, isv), uuid7()
+        unit = {"campaign_ref": campaign, "caps": Caps(money_total=370), **FALLING}
+        made = [await books.unit(**unit) for _ in range(3)]
+        assert [one.amount for one in made] == [100, 100, 100]
+        with pytest.raises(CapReachedError):
+            await books.unit(**unit)
+        for day, one in enumerate(made, start=1):
+            await books.accept(one.entry_id, at=later(day))
+        [march] = await books.close(MARCH_CLOSES)
+        assert march.total == 260
+        assert (await world.counters(isv, campaign))["total"] == (3, 260)
+        # From the fourth on none costs more than 60.
+        fourth = await books.unit(at=MARCH_CLOSES, **unit)
+        assert fourth.amount == 60
+        with pytest.raises(CapReachedError):
+            await books.unit(at=MARCH_CLOSES, **unit)
+
+    async def test_with_a_rising_price_the_first_holds_what_the_last_may_cost(
+        self, world: World, isv: UUID
+    ) -> None:
+        await fill_in_seller(world)
+        books, campaign = Books(world, isv), uuid7()
+        unit = {"campaign_ref": campaign, "caps": Caps(money_total=399), **RISING}
+        made = [await books.unit(**unit) for _ in range(2)]
+        assert [one.amount for one in made] == [150, 150]
+        with pytest.raises(CapReachedError):
+            await books.unit(**unit)
+        for day, one in enumerate(reversed(made), start=1):
+            await books.accept(one.entry_id, at=later(day))
+        [march] = await books.close(MARCH_CLOSES)
+        assert march.total == 250
+        assert (await world.counters(isv, campaign))["total"] == (2, 250)
+        with pytest.raises(CapReachedError):
+            await books.unit(at=MARCH_CLOSES, **unit)
+
+    @pytest.mark.parametrize("price", [FALLING, RISING], ids=["falling", "rising"])
+    @pytest.mark.parametrize("seed", range(4))
+    async def test_what_closing_bills_never_exceeds_a_cap_whichever_is_accepted_first(
+        self, world: World, isv: UUID, price: dict[str, Any], seed: int
+    ) -> None:
+        """Caps hold: a hard cap is one of what is billed, not of what is reserved."""
+        await fill_in_seller(world)
+        dice, books, campaign, cap = random.Random(seed), Books(world, isv), uuid7(), 640
+        unit = {"campaign_ref": campaign, "caps": Caps(money_total=cap), **price}
+        pending: list[UUID] = []
+        taken: list[UUID] = []
+        net = met = 0
+        for number, closes in enumerate((MARCH_CLOSES, APRIL_CLOSES, MAY_CLOSES)):
+            at = NOON if not number else [MARCH_CLOSES, APRIL_CLOSES][number - 1]
+            for _ in range(8):
+                try:
+                    pending.append((await books.unit(at=at, **unit)).entry_id)
+                except CapReachedError:
+                    met += 1
+            dice.shuffle(pending)
+            most = dice.randint(2, 4)
+            accepted, pending = pending[:most], pending[most:]
+            for entry in accepted:
+                await books.accept(entry, at=at)
+            taken += accepted
+            if number:
+                await books.void(taken.pop(dice.randrange(len(taken))), at=at)
+            net += sum(one.total for one in await books.close(closes))
+            assert 0 < net <= cap
+            total = (await world.counters(isv, campaign))["total"]
+            assert net <= total[1] <= cap
+            async with world.at(isv, closes) as session:
+                assert await verify_ledger(session) == []
+        assert met > 0

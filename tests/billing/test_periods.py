@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from flatbed.billing.usage.periods import (
     first_period,
+    month_end,
     month_of,
     next_period,
     periods_until,
@@ -97,3 +98,24 @@ class TestPeriods:
     def test_a_naive_instant_is_refused(self) -> None:
         with pytest.raises(ValueError, match="aware"):
             month_of(datetime(2026, 3, 1), ZoneInfo("UTC"))  # noqa: DTZ001 - that it is naive is the case
+
+
+class TestMonthEnd:
+    def test_it_is_the_local_midnight_also_over_dst_and_at_the_turn_of_a_year(self) -> None:
+        zone = ZoneInfo("Europe/Berlin")
+        assert month_end(datetime(2026, 3, 31, 21, 59, tzinfo=UTC), zone) == datetime(
+            2026, 3, 31, 22, tzinfo=UTC
+        )
+        assert month_end(datetime(2026, 3, 31, 22, tzinfo=UTC), zone) == datetime(
+            2026, 4, 30, 22, tzinfo=UTC
+        )
+        assert month_end(datetime(2026, 12, 31, 22, 59, tzinfo=UTC), zone) == datetime(
+            2026, 12, 31, 23, tzinfo=UTC
+        )
+
+    @given(instants, zones)
+    def test_it_is_the_first_instant_of_another_month(self, at: datetime, zone: ZoneInfo) -> None:
+        end = month_end(at, zone)
+        assert at < end <= at + timedelta(days=32)
+        assert month_of(end, zone) != month_of(at, zone)
+        assert month_of(end - timedelta(microseconds=1), zone) == month_of(at, zone)

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -9,7 +10,11 @@ from sqlalchemy.exc import IntegrityError
 
 from flatbed.billing.facade import (
     AlreadyBilledError,
+    AlreadyReplacedError,
     Basis,
+    Caps,
+    RecordedUsage,
+    Tier,
     UsageState,
     UsageStateError,
     accept_usage,
@@ -19,6 +24,7 @@ from flatbed.billing.facade import (
     record_usage,
     reverse_usage,
     state_of,
+    verify_ledger,
 )
 from flatbed.billing.usage.repository import ledger
 from flatbed.tenants.kit.ids import uuid7
@@ -137,6 +143,72 @@ class TestRecordUsage:
         with pytest.raises(IntegrityError, match="usage_entry_source_key"):
             await world.meter(isv, source_id=wanted.source_id)
         assert await world.count("usage_entry", isv) == 1
+
+
+class TestReplacement:
+    """A unit that replaces another under the guarantee costs nothing and reserves nothing."""
+
+    async def taken(self, world: World, isv: UUID, **changes: Any) -> RecordedUsage:
+        entry = await world.meter(isv, **changes)
+        async with world.at(isv) as session:
+            await accept_usage(session, entry.entry_id, basis=Basis.PERSON, actor="x")
+        return entry
+
+    async def test_it_is_recorded_at_zero_also_where_every_cap_is_met(
+        self, world: World, isv: UUID
+    ) -> None:
+        """A replacement recorded at price 0."""
+        campaign, caps = uuid7(), Caps(units_total=1, money_month=PRICE)
+        tiers = (Tier(2, 2 * PRICE),)
+        entry = await self.taken(world, isv, campaign_ref=campaign, caps=caps)
+        before = await world.counters(isv, campaign)
+        made = await world.meter(
+            isv, campaign_ref=campaign, caps=caps, tiers=tiers, replaces_id=entry.entry_id
+        )
+        assert (made.amount, made.generation) == (0, 1)
+        assert await world.counters(isv, campaign) == before
+        async with world.at(isv) as session:
+            await reverse_usage(session, made.entry_id, reason="dispute", zone=BERLIN)
+            assert await verify_ledger(session) == []
+        assert await world.counters(isv, campaign) == before
+
+    async def test_only_a_unit_that_was_taken_is_replaced_and_once(
+        self, world: World, isv: UUID
+    ) -> None:
+        pending = await world.meter(isv)
+        with pytest.raises(UsageStateError) as refusal:
+            await world.meter(isv, replaces_id=pending.entry_id)
+        assert refusal.value.extra == {"state": "pending"}
+        with pytest.raises(NotFoundError):
+            await world.meter(isv, replaces_id=uuid7())
+        entry = await self.taken(world, isv)
+
+        async def replace() -> bool:
+            try:
+                await world.meter(isv, replaces_id=entry.entry_id)
+            except AlreadyReplacedError:
+                return False
+            return True
+
+        made = await asyncio.gather(*(replace() for _ in range(6)))
+        assert sum(made) == 1
+
+    async def test_a_voided_replacement_leaves_its_place_to_another(
+        self, world: World, isv: UUID
+    ) -> None:
+        entry = await self.taken(world, isv)
+        first = await world.meter(isv, replaces_id=entry.entry_id)
+        async with world.at(isv) as session:
+            await reverse_usage(session, first.entry_id, reason="dispute", zone=BERLIN)
+        assert (await world.meter(isv, replaces_id=entry.entry_id)).amount == 0
+
+    async def test_the_same_company_group_is_no_replacement_of_itself(
+        self, world: World, isv: UUID
+    ) -> None:
+        keys = request().unit_keys
+        entry = await self.taken(world, isv, unit_keys=keys)
+        with pytest.raises(AlreadyBilledError):
+            await world.meter(isv, unit_keys=keys, replaces_id=entry.entry_id)
 
 
 class TestReverseUsage:

@@ -1,5 +1,6 @@
 """The demo, played in process over the real application on a database of its own."""
 
+import asyncio
 import io
 import json
 import stat
@@ -20,6 +21,7 @@ from flatbed.app.demo.run import administration
 from flatbed.app.demo.seed import Size, seed
 from flatbed.app.demo.story import Played, play
 from flatbed.app.demo.teller import Teller
+from flatbed.tenants.kit.jobs.runner import run_jobs
 from tests.api.support import BASE_URL, new_world
 from tests.support.postgres import TestDatabase
 
@@ -58,9 +60,13 @@ async def show(database: TestDatabase) -> AsyncIterator[Show]:
             world.http, admin.client_id, admin.secret, tuple(sorted(admin.scopes))
         )
         cast, teller = Cast(world.http, world.realm, client), new_teller()
+        stop = asyncio.Event()
+        worker = asyncio.create_task(run_jobs(world.program.database_url, world.program.jobs, stop))
         made = await seed(cast, teller, SMALL)
         played = await play(cast, teller, made.objects(), base_url=BASE_URL)
         yield Show(cast, teller, made.objects(), played, dict(made.stages))
+        stop.set()
+        await worker
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -94,7 +100,7 @@ class TestStory:
         assert {"qualified.msi", "qualified.proactive", "qualified.committing"} <= set(
             show.played.far_from_qualified
         )
-        for word in (*show.played.failing, "gate-failed", "cap-reached", "decider-involved"):
+        for word in (*show.played.failing, "gate-failed", "over_cap", "decider-involved"):
             assert word in show.told
 
     @pytest.mark.long

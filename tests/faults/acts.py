@@ -13,7 +13,7 @@ from sqlalchemy import text
 from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.database.session import Caller
 from flatbed.tenants.kit.ids import decode, uuid7
-from tests.candidates.factory import Site, company
+from tests.candidates.factory import Site, Worked, company
 from tests.faults.repeated import Act, ClockMove, SignIn
 from tests.qualifications.factory import ANSWER, DISPUTE, Qualified
 from tests.qualifications.stock import stock
@@ -26,6 +26,7 @@ CLOSING_DUE: Final = (
     "SELECT EXISTS (SELECT FROM deadline WHERE kind = 'close_period' AND done_at IS NULL)"
 )
 CALLER: Final = Caller("system:acts", "")
+RESERVED: Final = 202
 _numbers = count(1)
 
 
@@ -134,6 +135,67 @@ class Stage:
             for one in await stock(self.site, number)
         ]
 
+    async def reservations(self, number: int) -> list[Act]:
+        """The hunter submits a candidate of a campaign that is full: it waits."""
+        full, _ = await self._full()
+        return [
+            Act(
+                "reservation",
+                self.site.hunter,
+                f"{one.path}/qualifications",
+                {},
+                "SELECT count(*) FROM waiting_qualification WHERE candidate_id = $1",
+                (one.uuid,),
+                where=f"{one.path}/waiting-qualifications",
+                same=("created_at", "expires_at", "dossier_hash"),
+            )
+            for one in await stock(full.site, number)
+        ]
+
+    async def admissions(self, number: int) -> list[Act]:
+        """The ISV takes one that waits beyond its cap: this bills."""
+        full, _ = await self._full()
+        acts = []
+        for one in await stock(full.site, number):
+            waiting = await full.reserve(one)
+            acts.append(
+                Act(
+                    "admission",
+                    self.site.isv.client,
+                    f"/v1/waiting-qualifications/{waiting}/admission",
+                    None,
+                    "SELECT count(*) FROM usage_entry e JOIN waiting_qualification w"
+                    " ON w.qualification_id = e.source_id AND w.status = 'admitted'"
+                    " WHERE w.candidate_id = $1 AND e.kind = 'qualified'",
+                    (one.uuid,),
+                    where="/v1/qualifications/{id}",
+                    same=("qualified_at", "generation"),
+                )
+            )
+        return acts
+
+    async def rooms(self, number: int) -> list[Act]:
+        """A lead voids the unit that another waits for: the worker admits that one."""
+        acts = []
+        for _ in range(number):
+            full, held = await self._full()
+            (worked,) = await stock(full.site)
+            await full.reserve(worked)
+            acts.append(await full.void(held))
+        return acts
+
+    async def reserve(self, worked: Worked) -> str:
+        """A candidate of the full campaign waits; the reservation's id."""
+        answer = await self.site.hunter.post(f"{worked.path}/qualifications")
+        assert answer.status_code == RESERVED, answer.text
+        return str(answer.json()["id"])
+
+    async def _full(self) -> tuple["Stage", Qualified]:
+        """A campaign of one unit, which is metered."""
+        full = Stage(replace(self.site, campaign=await self._running(1)))
+        (held,) = await full._qualified(1)
+        return full, held
+
     async def acceptances(self, number: int) -> list[Act]:
         """The ISV accepts."""
         return [
@@ -194,23 +256,22 @@ class Stage:
 
     async def voids(self, number: int) -> list[Act]:
         """A lead decides a dispute against the unit."""
-        acts = []
-        for one in await self._qualified(number):
-            await one.answered()
-            acts.append(
-                Act(
-                    "void",
-                    self.site.lead,
-                    f"{one.path}/decision",
-                    {"decision": "voided", "reason": "I looked at every touch."},
-                    "SELECT count(*) FROM usage_entry e JOIN qualification q"
-                    " ON q.entry_id = e.reverses_id WHERE q.id = $1 AND q.status = 'voided'",
-                    (one.uuid,),
-                    where="/v1/qualifications/{id}",
-                    same=("status", "voided_at"),
-                )
-            )
-        return acts
+        return [await self.void(one) for one in await self._qualified(number)]
+
+    async def void(self, one: Qualified) -> Act:
+        """A lead decides the dispute of this one against it."""
+        await one.answered()
+        return Act(
+            "void",
+            self.site.lead,
+            f"{one.path}/decision",
+            {"decision": "voided", "reason": "I looked at every touch."},
+            "SELECT count(*) FROM usage_entry e JOIN qualification q"
+            " ON q.entry_id = e.reverses_id WHERE q.id = $1 AND q.status = 'voided'",
+            (one.uuid,),
+            where="/v1/qualifications/{id}",
+            same=("status", "voided_at"),
+        )
 
     async def clocks(self, number: int) -> list[Act]:
         """Time passes over terms that end: silence accepts."""
@@ -285,6 +346,9 @@ BUILDERS: Final[Mapping[str, Builder]] = MappingProxyType(
         "transition": Stage.moves,
         "order": Stage.campaigns,
         "submission": Stage.submissions,
+        "reservation": Stage.reservations,
+        "admission": Stage.admissions,
+        "room": Stage.rooms,
         "acceptance": Stage.acceptances,
         "filling": Stage.fillings,
         "dispute": Stage.disputes,

@@ -177,6 +177,7 @@ STATE: Final[Mapping[str, str]] = MappingProxyType(
             WHERE action IN ('candidate.created', 'touchpoint.recorded', 'usage.recorded',
                 'usage.reversed', 'usage.accepted', 'usage.confirmed', 'usage.disputed',
                 'qualification.submitted', 'qualification.accepted', 'qualification.voided',
+                'waiting_qualification.reserved', 'waiting_qualification.admitted',
                 'dispute.opened', 'dispute.answered', 'campaign.created', 'campaign.ordered',
                 'campaign.started')
             GROUP BY tenant_id, action, object_id HAVING count(*) > 1""",
@@ -188,6 +189,10 @@ STATE: Final[Mapping[str, str]] = MappingProxyType(
                 WHERE kind = 'reversal'
                 UNION ALL SELECT tenant_id, 'usage.' || decision FROM usage_decision
                 UNION ALL SELECT tenant_id, 'qualification.submitted' FROM qualification
+                UNION ALL SELECT tenant_id, 'waiting_qualification.reserved'
+                FROM waiting_qualification
+                UNION ALL SELECT tenant_id, 'waiting_qualification.' || status
+                FROM waiting_qualification WHERE status <> 'waiting'
                 UNION ALL SELECT tenant_id, 'dispute.opened' FROM dispute
                 UNION ALL SELECT tenant_id, 'campaign.created' FROM campaign),
             audited AS (
@@ -206,6 +211,24 @@ STATE: Final[Mapping[str, str]] = MappingProxyType(
             SELECT d.id, d.kind FROM deadline d JOIN mine USING (tenant_id)
             JOIN qualification q ON q.tenant_id = d.tenant_id AND q.id = d.subject_id
             WHERE d.done_at IS NULL AND q.status IN ('accepted', 'voided')""",
+        "a line counts who waits": """
+            SELECT l.campaign_id, l.waiting, w.n FROM waiting_line l JOIN mine USING (tenant_id)
+            CROSS JOIN LATERAL (
+                SELECT count(*) AS n FROM waiting_qualification w WHERE w.tenant_id = l.tenant_id
+                AND w.campaign_id = l.campaign_id AND w.status = 'waiting') w
+            WHERE l.waiting <> w.n""",
+        "who waits over a cap is in planning, unbilled, and has its deadline": """
+            SELECT w.id FROM waiting_qualification w JOIN mine USING (tenant_id)
+            JOIN candidate c ON c.tenant_id = w.tenant_id AND c.id = w.candidate_id
+            WHERE w.status = 'waiting' AND (c.stage <> 'business_planning'
+                OR c.status <> 'active' OR c.entry_id IS NOT NULL OR NOT EXISTS (
+                    SELECT FROM deadline d WHERE d.tenant_id = w.tenant_id
+                    AND d.subject_id = w.id AND d.kind = 'waiting.expiry'
+                    AND d.done_at IS NULL))""",
+        "who waits no more has no deadline": """
+            SELECT d.id, d.kind FROM deadline d JOIN mine USING (tenant_id)
+            JOIN waiting_qualification w ON w.tenant_id = d.tenant_id AND w.id = d.subject_id
+            WHERE d.done_at IS NULL AND w.status <> 'waiting'""",
         "an open dispute waits for its answer": """
             SELECT p.id FROM dispute p JOIN mine USING (tenant_id)
             WHERE p.status = 'open' AND NOT EXISTS (
@@ -243,6 +266,12 @@ WAITING: Final[Mapping[str, str]] = MappingProxyType(
         "due wake-ups": """
             SELECT w.id FROM wakeup w JOIN realms ON realms.id = w.realm_id
             WHERE w.topic = 'seal' OR w.due_at <= realms.now""",
+        "room for who waits": """
+            SELECT l.campaign_id FROM waiting_line l JOIN mine USING (tenant_id)
+            JOIN campaign c ON c.tenant_id = l.tenant_id AND c.id = l.campaign_id
+            JOIN cap_counter k ON k.tenant_id = l.tenant_id AND k.campaign_ref = l.campaign_id
+            WHERE l.waiting > 0 AND k.bucket = 'total' AND c.status = 'running'
+            AND k.units < least(c.quantity, coalesce(c.cap_units_total, c.quantity))""",
         "due deadlines": """
             SELECT d.id FROM deadline d JOIN mine USING (tenant_id)
             WHERE d.done_at IS NULL AND d.due_at <= mine.now""",

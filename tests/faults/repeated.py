@@ -9,7 +9,7 @@ from flatbed.tenants.kit.database.urls import Plain
 from flatbed.tenants.kit.ids import uuid7
 from tests.api.support import Client
 
-OK: Final = frozenset({200, 201})
+OK: Final = frozenset({200, 201, 202})
 WAIT: Final = frozenset({409, 429})
 """Somebody still works under the key, or the server asks to come again."""
 UNAVAILABLE: Final = 503

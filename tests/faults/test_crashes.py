@@ -23,6 +23,7 @@ GROUPS: Final[Mapping[str, frozenset[str]]] = {
     ),
     "metering": frozenset({"dossier", "caps", "ledger"}),
     "closing": frozenset({"closing"}),
+    "waiting": frozenset({"waiting"}),
     "decisions": frozenset({"usage", "qualification", "dispute"}),
 }
 """Failpoints by the first word of their names."""

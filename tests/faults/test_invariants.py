@@ -25,6 +25,7 @@ from tests.faults.acts import Stage
 from tests.faults.repeated import ActError
 from tests.qualifications.factory import qualify
 from tests.qualifications.stock import stock
+from tests.qualifications.waiting.line import full
 from tests.support.postgres import TestDatabase
 
 UNGUARDED: Final = """
@@ -112,6 +113,13 @@ BREAKS: Final[Mapping[str, str]] = {
     "what is decided has no deadline": (
         f"UPDATE deadline SET done_at = NULL {MINE} AND kind = 'qualification.acceptance'"
     ),
+    "a line counts who waits": f"UPDATE waiting_line SET waiting = waiting + 1 {MINE}",
+    "who waits over a cap is in planning, unbilled, and has its deadline": (
+        f"DELETE FROM deadline {MINE} AND kind = 'waiting.expiry'"
+    ),
+    "who waits no more has no deadline": (
+        f"UPDATE waiting_qualification SET status = 'expired' {MINE}"
+    ),
     "an open dispute waits for its answer": f"DELETE FROM deadline {MINE}",
     "a dispute's card says what it is": f"DELETE FROM dispute_card {MINE}",
     "no deadline has failed": f"UPDATE deadline SET attempts = 1 {MINE}",
@@ -124,7 +132,7 @@ BREAKS: Final[Mapping[str, str]] = {
 
 @dataclass
 class Scene:
-    """A tenant with one of each: found, pending, accepted and disputed."""
+    """A tenant with one of each: found, pending, accepted, disputed and waiting over a cap."""
 
     site: Site
     admin: Plain
@@ -152,6 +160,7 @@ async def scene(world: World, admin_connection: Plain) -> Scene:
     one, two, _ = [await qualify(worked) for worked in await stock(found, 3)]
     assert (await one.accept()).status_code == 200
     await two.disputed()
+    await full(world, waiting=1, isv=found.isv)
     await _close(found)
     return Scene(found, admin_connection)
 
@@ -186,6 +195,7 @@ class TestWaiting:
         change = scene.admin.transaction()
         await change.start()
         await scene.admin.execute("UPDATE deadline SET due_at = now() - interval '1 minute'")
+        await scene.admin.execute("UPDATE campaign SET cap_units_total = NULL")
         found = await invariants.waiting(scene.admin, scene.realms)
         await change.rollback()
         assert [one.partition(":")[0] for one in found] == list(invariants.WAITING)

@@ -36,7 +36,7 @@ def in_range(column: str) -> str:
 
 
 TENANT_KINDS = {"shared", "candidate", "closed"}
-FEWEST_TENANT_TABLES = 34
+FEWEST_TENANT_TABLES = 36
 
 # Neither tenant nor realm stands in them, so row security has nothing to compare.
 INFRASTRUCTURE = {
@@ -159,6 +159,10 @@ GRANTS = {
     "transition": "SI",
     "usage_decision": "SI",
     "usage_entry": "SI",
+    "waiting_line": "SIU",
+    "waiting_qualification": (
+        "SI U(end_reason ended_at qualification_id status updated_at version)"
+    ),
     "wakeup": "SID",
 }
 

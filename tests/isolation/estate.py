@@ -6,7 +6,7 @@ from typing import Any
 from tests.api.support import Client, Isv, Staff, World
 from tests.billing.statements.closed import closed_month
 from tests.candidates.factory import site
-from tests.qualifications.factory import qualify
+from tests.qualifications.factory import qualify, submit
 from tests.qualifications.stock import stock
 
 COMPANY = {"name": "Nordhessen Systemhaus GmbH", "country": "DE", "employees": 120}
@@ -41,8 +41,11 @@ async def settle(world: World, *, domain: str) -> Estate:
         ids["excl"] = (await isv.client.made("/v1/exclusions", excluded))["id"]
     month = await closed_month(world, isv)
     ids["stmt"], ids["inv"], ids["use"] = month.statement, month.invoice, month.held
-    (ready,) = await stock(await site(world, isv=isv))
+    full = await site(world, isv=isv, caps={"units_total": 1})
+    ready, *waiting = await stock(full, 3)
     ids["qual"] = (await qualify(ready)).id
+    for one in waiting:
+        ids["wait"] = (await submit(one)).json()["id"]
     ids["per"] = (await isv.client.read("/v1/statements/preview"))["period_id"]
     return estate
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from flatbed.app.candidates.models import Candidate
+from flatbed.app.candidates.models import Candidate, WaitingQualification
 from flatbed.app.qualifications.models import Qualification
 from flatbed.app.qualifications.repository import qualified_entries
 from flatbed.billing.facade import verify_ledger
@@ -85,12 +85,13 @@ class TestTwoHundredAtOnce:
 
         answers = await at_once(jobs)
 
-        assert {answer.status_code for answer in answers} == {201, 409}
-        refused = [one.json()["code"] for one in answers if one.status_code == 409]
-        assert set(refused) == {"cap-reached"}
-        assert len(refused) == 2 * (EACH - CAPPED_AT)
+        assert {answer.status_code for answer in answers} == {201, 202}
+        waiting = [one.json() for one in answers if one.status_code == 202]
+        assert {one["status"] for one in waiting} == {"waiting"}
+        assert len(waiting) == 2 * (EACH - CAPPED_AT)
+        assert len(await capped.rows(WaitingQualification)) == EACH - CAPPED_AT
         replayed = [one for one in answers if "idempotent-replayed" in one.headers]
-        assert len(replayed) == len(everyone) - (EACH - CAPPED_AT)
+        assert len(replayed) == len(everyone)
         for place in places:
             await self.check(place, CAPPED_AT if place is capped else EACH)
 

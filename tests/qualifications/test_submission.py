@@ -299,62 +299,6 @@ class TestDossier:
         )
 
 
-class TestCaps:
-    async def test_at_a_cap_nothing_at_all_changes(
-        self, world: World, admin_connection: Plain
-    ) -> None:
-        """Before that the answer is 409 `cap-reached` and nothing changes."""
-        place = await site(world, caps={"units_total": 1})
-        first, second = await stock(place, 2)
-        await qualify(first)
-        before = await counted(admin_connection)
-        stored = await place.rows(Candidate, Candidate.id == second.uuid)
-
-        answer = await submit(second, key="at-the-cap")
-
-        assert (answer.status_code, answer.json()["code"]) == (409, "cap-reached")
-        assert await counted(admin_connection) == before
-        assert before["usage_entry"] > 0
-        now = await place.rows(Candidate, Candidate.id == second.uuid)
-        assert (now[0].version, now[0].stage) == (stored[0].version, "business_planning")
-
-    async def test_a_hunter_is_not_told_what_the_isv_may_spend(self, world: World) -> None:
-        place = await site(world, caps={"money_month": 450_000})
-        first, second = await stock(place, 2)
-        await qualify(first)
-        assert "caps" not in (await submit(second)).json()
-        told = (await submit(second, place.lead)).json()
-        assert told["caps"] == [{"cap": "money_month", "limit": 450_000, "used": 450_000}]
-
-    async def test_an_isv_is_not_billed_more_than_it_ordered_without_its_opt_in(
-        self, world: World
-    ) -> None:
-        """`filled` when accepted = quantity; more go on "with the ISV's opt-in"."""
-        place = await site(world, quantity=1)
-        first, second = await stock(place, 2)
-        await qualify(first)
-        told = (await submit(second, place.lead)).json()
-        assert told["code"] == "cap-reached"
-        assert told["caps"] == [{"cap": "units_total", "limit": 1, "used": 1}]
-        answer = await place.isv.client.get(place.path)
-        opted = await place.isv.client.patch(
-            place.path, {"continue_after_fill": True}, version=answer.headers["etag"]
-        )
-        assert opted.status_code == 200, opted.text
-        assert (await submit(second)).status_code == 201
-
-    async def test_a_void_makes_room_for_the_next(self, world: World) -> None:
-        """A cap that is met waits for the ISV's opt-in, the next month or a void."""
-        place = await site(world, caps={"units_total": 1})
-        first, second = await stock(place, 2)
-        one = await qualify(first)
-        assert (await submit(second)).status_code == 409
-        await one.answered()
-        assert (await one.decide("voided")).status_code == 200
-        assert (await submit(second)).status_code == 201
-        assert (await submit(first)).json()["code"] == "cap-reached"
-
-
 class TestLeavingQualified:
     """Leaving `qualified` by a backward move or an exit, unvoided, keeps the entry."""
 

@@ -97,7 +97,7 @@ CANDIDATE_FILTERS = (
 CAMPAIGN = "/v1/campaigns/{campaign}/candidates"
 OF_CANDIDATE = (
     *("contacts", "objections", "facts", "judgements", "touchpoints", "evidence", "plan"),
-    *("transitions", "gates", "qualifications"),
+    *("transitions", "gates", "qualifications", "waiting-qualifications"),
 )
 READS = [
     Read("largest", "/v1/candidates/{candidate}"),

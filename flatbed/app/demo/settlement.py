@@ -1,5 +1,7 @@
 """The end of the story: qualification, cap, acceptance, dispute, decision, and what is owed."""
 
+import asyncio
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,7 +18,9 @@ DISPUTED_ON: Final = 37
 ANSWERED_ON: Final = 38
 DECIDED_ON: Final = 39
 MINOR: Final = 100
-MOVING: Final = frozenset({"msi", "momentum", "fit", "push_alarm"})
+WORKER_SECONDS: Final = 60
+POLL_SECONDS: Final = 0.1
+MOVING: Final = frozenset({"msi", "momentum", "fit", "push_alarm", "over_cap", "updated_at"})
 """What a candidate shows of this instant; everything else is stored."""
 
 
@@ -63,7 +67,7 @@ async def settle(
     isv = parties.isv.client
     unit_a = await _qualify(teller, "A", a, QUALIFIED_ON)
     unit_b = await _qualify(teller, "B", b, QUALIFIED_ON)
-    await _meet_cap(teller, parties, c)
+    reservation = await _meet_cap(teller, parties, c)
 
     await cast.until(calendar.day(DISPUTED_ON))
     accepted = await isv.post(f"/v1/qualifications/{unit_a.qualification}/acceptance")
@@ -73,7 +77,7 @@ async def settle(
     await _expect_stage(b, "business_planning")
     teller.beat(DECIDED_ON, "B is back in business_planning; its entry is reversed")
 
-    unit_c = await _qualify(teller, "C", c, DECIDED_ON)
+    unit_c = await _admitted(teller, parties, "C", c, reservation)
     waiting = await isv.get(f"/v1/qualifications/{unit_c.qualification}")
     end = datetime.fromisoformat(waiting["accept_by"])
     await cast.until(end + timedelta(seconds=1))
@@ -112,14 +116,38 @@ async def _qualify(teller: Teller, letter: str, case: Case, day: int) -> Unit:
     return Unit(letter, case.company.name, made["id"], msi)
 
 
-async def _meet_cap(teller: Teller, parties: Parties, case: Case) -> None:
-    """The cap of two is met: refused, and nothing has changed."""
+async def _meet_cap(teller: Teller, parties: Parties, case: Case) -> str:
+    """The cap of two is met: it waits, and nothing is metered. Returns the reservation's path."""
     before = await _stored(parties, case)
-    problem = await case.hunter.refused(f"{case.path}/qualifications", {}, 409, "cap-reached")
+    made = await case.hunter.post(f"{case.path}/qualifications", {})
+    _expect(made, status="waiting", reason="over_cap", caps=None)
     if await _stored(parties, case) != before:
         raise DemoError("the cap was met, and something changed")
-    teller.beat(QUALIFIED_ON, "C meets the cap; candidate and usage are as before")
-    teller.refusal(problem)
+    path = f"/v1/waiting-qualifications/{made['id']}"
+    shown = await parties.isv.client.get(path)
+    (cap,) = shown["caps"]
+    teller.beat(
+        QUALIFIED_ON,
+        f"C passes too and meets the cap ({cap['cap']} {cap['limit']}): it waits,"
+        f" [yellow]over_cap[/yellow], its gates frozen for 30 days; usage is as before",
+    )
+    return path
+
+
+async def _admitted(teller: Teller, parties: Parties, letter: str, case: Case, path: str) -> Unit:
+    """The void has made room: the worker admits who waits.
+
+    Raises:
+        DemoError: it does not.
+    """
+    end = time.monotonic() + WORKER_SECONDS
+    while (found := await parties.isv.client.get(path))["status"] != "admitted":
+        if time.monotonic() > end:
+            raise DemoError(f"{letter} still waits, and no worker has admitted it")
+        await asyncio.sleep(POLL_SECONDS)
+    msi = await case.msi()
+    teller.beat(DECIDED_ON, f"the void makes room: [green]{letter} is admitted[/green] and metered")
+    return Unit(letter, case.company.name, found["qualification_id"], msi)
 
 
 async def _stored(parties: Parties, case: Case) -> JSON:

@@ -22,16 +22,22 @@ from flatbed.app.candidates.rules.touches import EffectiveTouch, Side
 from flatbed.tenants.kit.canonical import canonical, digest
 from flatbed.tenants.kit.ids import encode
 
-FORMAT: Final = "2026-1"
+FORMAT: Final = "2026-2"
 DAY: Final = timedelta(days=1)
 
 
 def freeze(case: Case, gate: GateCheck, now: datetime) -> tuple[dict[str, Any], str]:
-    """The dossier of a passed gate, as plain JSON, and its SHA-256."""
+    """The dossier of a passed gate, as plain JSON, and its SHA-256.
+
+    ``judged_at`` is when the gates were judged, ``qualified_at`` when the unit was metered: later,
+    with ``over_cap`` saying why, where the candidate had to wait for room.
+    """
     s = Situation(case.snapshot, case.rubric, now)
     content = {
         "format": FORMAT,
+        "judged_at": now,
         "qualified_at": now,
+        "over_cap": None,
         "candidate_id": encode("cand", case.candidate.id),
         "campaign": _campaign(case),
         "price": _price(case),
@@ -46,6 +52,32 @@ def freeze(case: Case, gate: GateCheck, now: datetime) -> tuple[dict[str, Any], 
         "facts": _facts(s),
         "judgements": _judgements(s),
     }
+    return _sealed(content)
+
+
+def waiting(dossier: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """The dossier of a candidate that waits for room, and its SHA-256: it is not qualified yet."""
+    return _sealed({**dossier, "qualified_at": None})
+
+
+def admitted(
+    dossier: dict[str, Any], waiting_id: UUID, dossier_hash: str, since: datetime, now: datetime
+) -> tuple[dict[str, Any], str]:
+    """The frozen dossier of a reservation that is admitted now, and its SHA-256.
+
+    With ``qualified_at`` and ``over_cap`` null again it has the hash that it waited with.
+    """
+    waited = {"id": encode("wait", waiting_id), "since": since, "dossier_hash": dossier_hash}
+    return _sealed({**dossier, "qualified_at": now, "over_cap": waited})
+
+
+def judged_at(dossier: dict[str, Any]) -> datetime | None:
+    """Up to when the dossier knows what happened; None in one that does not say."""
+    said = dossier.get("judged_at") or dossier.get("qualified_at")
+    return None if said is None else datetime.fromisoformat(said)
+
+
+def _sealed(content: dict[str, Any]) -> tuple[dict[str, Any], str]:
     frozen: dict[str, Any] = json.loads(canonical(content))
     return frozen, digest(frozen)
 

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from flatbed.app.campaigns.orders.progress import note_acceptance, note_void_of_accepted
+from flatbed.app.campaigns.orders.room import look_for_room
 from flatbed.app.candidates.models import Candidate
 from flatbed.app.candidates.pipeline.cases import case_of
 from flatbed.app.candidates.pipeline.moves import move
@@ -132,6 +133,7 @@ async def void(
             await close(session, review, "voided", reason)
     if was_accepted:
         await note_void_of_accepted(session, qualification.campaign_id)
+    await look_for_room(session, qualification.campaign_id)
 
 
 async def close(

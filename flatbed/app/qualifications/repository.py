@@ -15,6 +15,7 @@ from flatbed.app.candidates.models import (
     Touchpoint,
     TouchpointVerdict,
     Transition,
+    WaitingQualification,
 )
 from flatbed.app.candidates.rules.stages import Stage
 from flatbed.app.candidates.rules.touches import Side
@@ -163,6 +164,12 @@ async def had_a_hand(session: TenantReadSession, candidate_id: UUID, actor: str)
                 EvidenceConfirmation.tenant_id == session.tenant_id,
                 EvidenceConfirmation.candidate_id == candidate_id,
                 EvidenceConfirmation.actor == actor,
+            ),
+            # What waited for room was submitted by another than moved it.
+            exists().where(
+                WaitingQualification.tenant_id == session.tenant_id,
+                WaitingQualification.candidate_id == candidate_id,
+                WaitingQualification.submitted_by == actor,
             ),
             exists().where(
                 Transition.tenant_id == session.tenant_id,

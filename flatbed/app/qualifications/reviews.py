@@ -1,8 +1,11 @@
 """A push said later to have been left out opens a review by an uninvolved lead."""
 
+from uuid import UUID
+
 from flatbed.app.candidates.models import Candidate, Touchpoint
 from flatbed.app.qualifications import cards, clocks, outcome, repository
-from flatbed.app.qualifications.models import QualificationReview
+from flatbed.app.qualifications.dossier import judged_at
+from flatbed.app.qualifications.models import Qualification, QualificationReview
 from flatbed.app.qualifications.rules.states import CaseStatus, Status
 from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.database.session import TenantSession
@@ -23,30 +26,36 @@ class ReviewsOfLatePushes:
         silence does not accept.
         """
         row = await repository.live(session, candidate.id)
-        if row is None or touchpoint.occurred_at > row.qualified_at:
+        if row is None:
             return
-        if await repository.open_review(session, row) is not None:
-            return
-        review = QualificationReview(
-            tenant_id=session.tenant_id,
-            id=uuid7(),
-            candidate_id=candidate.id,
-            qualification_id=row.id,
-            touchpoint_id=touchpoint.id,
-            reason=LATE_PUSH,
-            status=CaseStatus.OPEN.value,
-            opened_at=session.now(),
-        )
-        session.add(review)
-        if row.status == Status.PENDING.value:
-            await clocks.stop_acceptance(session, row)
-        outcome.touch(session, row)
-        detail = {
-            "candidate_id": encode("cand", candidate.id),
-            "qualification_id": encode("qual", row.id),
-            "touchpoint_id": encode("touch", touchpoint.id),
-            "reason": LATE_PUSH,
-        }
-        mutation(session, "review.opened", "rev", review.id, detail)
-        await session.flush()
-        await cards.show(session, review)
+        if touchpoint.occurred_at <= (judged_at(row.dossier) or row.qualified_at):
+            await review(session, row, touchpoint.id)
+
+
+async def review(session: TenantSession, row: Qualification, touchpoint_id: UUID) -> None:
+    """Open the review of a push that was left out, unless one is open."""
+    if await repository.open_review(session, row) is not None:
+        return
+    made = QualificationReview(
+        tenant_id=session.tenant_id,
+        id=uuid7(),
+        candidate_id=row.candidate_id,
+        qualification_id=row.id,
+        touchpoint_id=touchpoint_id,
+        reason=LATE_PUSH,
+        status=CaseStatus.OPEN.value,
+        opened_at=session.now(),
+    )
+    session.add(made)
+    if row.status == Status.PENDING.value:
+        await clocks.stop_acceptance(session, row)
+    outcome.touch(session, row)
+    detail = {
+        "candidate_id": encode("cand", row.candidate_id),
+        "qualification_id": encode("qual", row.id),
+        "touchpoint_id": encode("touch", touchpoint_id),
+        "reason": LATE_PUSH,
+    }
+    mutation(session, "review.opened", "rev", made.id, detail)
+    await session.flush()
+    await cards.show(session, made)

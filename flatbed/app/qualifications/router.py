@@ -21,6 +21,7 @@ from flatbed.app.qualifications.schemas import (
     QualificationPage,
     QualificationRead,
 )
+from flatbed.app.qualifications.waiting.schemas import WaitingQualificationRead
 from flatbed.tenants.access.calls import AgencyRead, TenantCall, TenantRead
 from flatbed.tenants.access.require import require
 from flatbed.tenants.kit.http import Listed, optional_version, reply
@@ -41,19 +42,31 @@ AgencyDecides = Annotated[TenantCall, require("disputes:decide").tenant]
     operation_id="create_qualification",
     response_model=QualificationRead,
     status_code=201,
+    responses={
+        202: {
+            "model": WaitingQualificationRead,
+            "description": "A cap is met: it passed every gate and waits for room.",
+        }
+    },
 )
 async def create_qualification(
     candidate_id: CandidateId, call: MaySubmit, body: QualificationCreate | None = None
 ) -> Response:
     """Submit a candidate: the gates of `qualified`, the dossier, the unit and the stage at once.
 
-    Refused with `gate-failed` and the criteria, or with `cap-reached`; then nothing has changed.
+    Where a cap of the campaign is met, or others wait for room before it, the answer is 202 and a
+    reservation that waits with gates and dossier frozen for 30 days; submitted again, the same
+    one. Refused with `gate-failed` and the criteria, or with `cap-reached` where a cap is below a
+    single unit; then nothing has changed.
     """
 
     async def work() -> Response:
         made, version = await submission.submit(
             call.session, call.principal, candidate_id, body or QualificationCreate()
         )
+        if isinstance(made, WaitingQualificationRead):
+            location = f"/v1/waiting-qualifications/{encode('wait', made.id)}"
+            return reply(made, status=202, version=version, location=location)
         location = f"/v1/qualifications/{encode('qual', made.id)}"
         return reply(made, status=201, version=version, location=location)
 

@@ -39,3 +39,11 @@ def reached(caps: Caps, *, total: Used, month: Used, unit_price: int) -> list[Re
         for cap, limit, used, more in rooms
         if limit is not None and used + more > limit
     ]
+
+
+def holds_none(caps: Caps, *, unit_price: int) -> bool:
+    """Whether not even the first unit at this price would fit."""
+    return bool(reached(caps, total=NOTHING, month=NOTHING, unit_price=unit_price))
+
+
+NOTHING: Final = Used(0, 0)

@@ -10,10 +10,13 @@ class CapReachedError(Problem):
     ``money_month``), its ``limit`` and what is ``used`` (money in minor units).
     """
 
+    is_final: bool = False
+    """A cap is below a single unit: neither a void nor a month ever makes room."""
+
     status = 409
     code = "cap-reached"
     title = "A cap of the campaign is reached"
-    advice = "Try again when a void or the next month makes room, or raise the cap."
+    advice = "Raise the cap: it is below a single unit. What only lacks room waits for it instead."
 
 
 class AlreadyBilledError(Problem):

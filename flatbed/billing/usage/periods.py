@@ -35,6 +35,17 @@ def month_of(instant: datetime, zone: ZoneInfo) -> str:
     return f"{local.year:04}-{local.month:02}"
 
 
+def month_end(instant: datetime, zone: ZoneInfo) -> datetime:
+    """When the local month that holds the instant is over, in UTC.
+
+    Raises:
+        ValueError: the instant is naive.
+    """
+    local = _local(instant, zone)
+    over = local.month == _DECEMBER
+    return _month_start(local.year + over, 1 if over else local.month + 1, zone)
+
+
 def first_period(instant: datetime, zone: ZoneInfo) -> Span:
     """The local month that holds the instant: a tenant's first period.
 

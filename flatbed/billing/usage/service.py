@@ -210,7 +210,9 @@ async def _reserve(session: TenantSession, request: UsageRequest, month: str) ->
         request.caps, total=counters[caps.TOTAL], month=counters[month], unit_price=amount
     )
     if met:
-        raise CapReachedError(extra={"caps": [asdict(one) for one in met]})
+        problem = CapReachedError(extra={"caps": [asdict(one) for one in met]})
+        problem.is_final = caps.holds_none(request.caps, unit_price=amount)
+        raise problem
     await ledger.count(session, request.campaign_ref, counters, units=1, amount=amount)
     failpoint(Failpoint.CAPS_COUNTED)
     return amount

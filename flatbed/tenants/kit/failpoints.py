@@ -95,6 +95,9 @@ class Failpoint(StrEnum):
     CLOSING_BILLED = "closing.billed"  # lines stand, what is held is not told
     CLOSING_WRITTEN = "closing.written"  # all is written, nothing committed
     USAGE_REVERSED = "usage.reversed"  # a reversal, the qualification still stands
+    WAITING_RESERVED = "waiting.reserved"  # a reservation in the line, without its deadlines
+    WAITING_ADMITTED = "waiting.admitted"  # its unit is metered, and it still waits
+    WAITING_ENDED = "waiting.ended"  # it waits no more, the line still counts it
     QUALIFICATION_WRITTEN = "qualification.written"  # unit, stage and row without deadlines
     QUALIFICATION_ACCEPTED = "qualification.accepted"  # accepted, the campaign has not counted it
     QUALIFICATION_VOIDED = "qualification.voided"  # voided, its dispute is still open

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from flatbed.app.candidates.rules.pipeline import (
     Submit,
     Transition,
     TransitionKind,
+    admitted,
     advance,
     voided,
 )
@@ -178,6 +180,48 @@ class TestVoided:
     def test_he_may_be_qualified_anew(self) -> None:
         """A voided candidate returns and may be qualified anew (next generation)."""
         assert moved(self_driven(holds_entry=False), Submit()).meters
+
+
+class TestAdmitted:
+    def test_gates_that_were_frozen_are_not_judged_again(self) -> None:
+        """Its candidate stays in `business_planning` with gates frozen for 30 days."""
+        snapshot = pushed()
+        assert refusal(snapshot, Submit()).code is RefusalCode.GATE_FAILED
+        step = admitted(snapshot, RUBRIC, day(50))
+        assert isinstance(step, Transition)
+        assert (step.kind, step.to_stage, step.meters) == (
+            TransitionKind.FORWARD,
+            Stage.QUALIFIED,
+            True,
+        )
+        assert (step.gate, step.at) == (None, day(50))
+
+    @pytest.mark.parametrize(
+        ("changes", "code"),
+        [
+            ({"status": Status.NURTURE}, RefusalCode.CANDIDATE_IN_NURTURE),
+            ({"status": Status.EXITED}, RefusalCode.CANDIDATE_EXITED),
+            ({"stage": Stage.DISCOVERING}, RefusalCode.STAGE_NOT_NEXT),
+            ({"holds_entry": True}, RefusalCode.ENTRY_HELD),
+            ({"campaign_state": CampaignState.PAUSED}, RefusalCode.CAMPAIGN_NOT_RUNNING),
+            ({"campaign_state": CampaignState.FILLED}, RefusalCode.CAMPAIGN_NOT_RUNNING),
+        ],
+    )
+    def test_all_that_a_submission_asks_beside_them_is_asked(
+        self, changes: dict[str, Any], code: RefusalCode
+    ) -> None:
+        decision = admitted(replace(self_driven(), **changes), RUBRIC, day(50))
+        assert isinstance(decision, Refusal)
+        assert decision.code is code
+
+    @pytest.mark.parametrize("state", CampaignState)
+    def test_the_isvs_opt_in_lifts_what_was_ordered_and_nothing_else(
+        self, state: CampaignState
+    ) -> None:
+        snapshot = replace(self_driven(), campaign_state=state)
+        decision = admitted(snapshot, RUBRIC, day(50), opted_in=True)
+        may = state in {CampaignState.RUNNING, CampaignState.FILLED}
+        assert isinstance(decision, Transition) is may
 
 
 class TestCampaignState:

@@ -24,6 +24,7 @@ from flatbed.app.campaigns.exclusions.schemas import (
 from flatbed.app.campaigns.method import Stage
 from flatbed.app.campaigns.models import Exclusion
 from flatbed.app.campaigns.orders import repository as campaigns
+from flatbed.app.campaigns.orders.room import look_at
 from flatbed.app.campaigns.readers import actor_shown
 from flatbed.tenants.access.principal import Principal
 from flatbed.tenants.kit.audit import mutation
@@ -116,6 +117,7 @@ async def delete(session: TenantSession, exclusion_id: UUID, etag: int) -> None:
         raise ExclusionRefusedError(extra={"state": exclusion.status})
     mutation(session, "exclusion.deleted", "excl", exclusion.id, {"status": exclusion.status})
     await repository.remove(session, exclusion)
+    await _release(session, exclusion)
 
 
 async def consent(
@@ -147,6 +149,7 @@ async def consent(
         figures["candidate_id"] = encode("cand", exclusion.candidate_id)
     mutation(session, action, "excl", exclusion.id, figures)
     await session.flush()
+    await _release(session, exclusion)
     return _read(exclusion, principal), exclusion.version
 
 
@@ -190,6 +193,12 @@ async def awaits_consent(session: TenantReadSession, candidate_id: UUID) -> bool
     Not after a refusal: asking again is free, and holds nothing up.
     """
     return await repository.is_pending(session, candidate_id)
+
+
+async def _release(session: TenantSession, exclusion: Exclusion) -> None:
+    """A candidate that waits over a cap is held while a lead is asked; now it is not."""
+    if exclusion.candidate_id is not None:
+        await look_at(session, exclusion.candidate_id)
 
 
 def _key(company_name: str | None) -> str | None:

@@ -16,6 +16,7 @@ from flatbed.app.campaigns.offerings import service as offerings
 from flatbed.app.campaigns.offerings.schemas import ProgrammeRead
 from flatbed.app.campaigns.orders import repository, views
 from flatbed.app.campaigns.orders.errors import CampaignStateError, PriceChangedError
+from flatbed.app.campaigns.orders.room import look_for_room
 from flatbed.app.campaigns.orders.schemas import (
     CampaignBrief,
     CampaignCreate,
@@ -59,6 +60,10 @@ ACTORS: Final[Mapping[Role, Actor]] = MappingProxyType(
     {Role.ISV_CLIENT: Actor.ISV, Role.LEAD: Actor.LEAD}
 )
 ALWAYS: Final = frozenset({"name", "continue_after_fill", "external_ref", "metadata"})
+ROOM: Final = frozenset({"caps", "continue_after_fill"})
+"""Members of an update that may let in who waits over a cap: the ISV's opt-in."""
+STANDSTILL: Final = frozenset({Action.ORDER, Action.START, Action.PAUSE})
+"""Actions after which nobody who waits is let in or sent away."""
 
 
 async def create(session: TenantSession, body: CampaignCreate) -> tuple[CampaignRead, int]:
@@ -173,6 +178,8 @@ async def update(
     campaign.updated_at = session.now()
     mutation(session, "campaign.updated", "camp", campaign.id, {"fields": sorted(changed)})
     await session.flush()
+    if changed & ROOM and campaign.status != CampaignState.DRAFT:
+        await look_for_room(session, campaign.id)
     return views.read(campaign), campaign.version
 
 
@@ -267,6 +274,8 @@ async def _saved(
     campaign.updated_at = session.now()
     mutation(session, f"campaign.{MOVES[action].past}", "camp", campaign.id, figures)
     await session.flush()
+    if action not in STANDSTILL:
+        await look_for_room(session, campaign.id)
     failpoint(Failpoint.CAMPAIGN_MOVED)
     return views.read(campaign), campaign.version
 

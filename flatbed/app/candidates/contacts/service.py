@@ -18,6 +18,7 @@ from flatbed.app.candidates.contacts.schemas import (
 )
 from flatbed.app.candidates.models import ChannelRight, Contact, Objection
 from flatbed.app.candidates.records import service as records
+from flatbed.app.candidates.reservations.service import EndReason, withdraw
 from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.cursors import Cursors, Position
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
@@ -150,7 +151,7 @@ async def add_right(
 async def object_(
     session: TenantSession, candidate_id: UUID, body: ObjectionCreate
 ) -> ObjectionRead:
-    """Record an objection, which binds at once.
+    """Record an objection, which binds at once: a reservation over a cap ends with it.
 
     Raises:
         NotFoundError: no such candidate for this caller.
@@ -177,6 +178,7 @@ async def object_(
     mutation(session, "objection.recorded", "obj", objection.id, detail)
     await records.touch_candidate(session, candidate)
     await session.flush()
+    await withdraw(session, candidate, EndReason.OBJECTION)
     return ObjectionRead.model_validate(objection)
 
 

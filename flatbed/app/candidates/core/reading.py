@@ -9,8 +9,9 @@ from flatbed.app.candidates.core.schemas import (
     MomentumRead,
     MsiRead,
     NurtureRead,
+    OverCapRead,
 )
-from flatbed.app.candidates.models import Candidate, TenantCompany
+from flatbed.app.candidates.models import Candidate, TenantCompany, WaitingQualification
 from flatbed.app.candidates.rules.exits import ExitReason
 from flatbed.app.candidates.rules.fit import Fit
 from flatbed.app.candidates.rules.initiative import (
@@ -52,18 +53,27 @@ def read(row: Candidate, company: TenantCompany, principal: Principal) -> Candid
 
 
 def detail(
-    row: Candidate, company: TenantCompany, principal: Principal, situation: Situation
+    row: Candidate,
+    company: TenantCompany,
+    principal: Principal,
+    situation: Situation,
+    waiting: WaitingQualification | None = None,
 ) -> CandidateDetail:
     """The candidate with its scores at the situation's instant."""
     numbers, now = situation.rubric.initiative, situation.now
     interest = msi(situation.touches, now, numbers)
     return CandidateDetail(
         **dict(read(row, company, principal)),
+        over_cap=None if waiting is None else _over_cap(waiting),
         msi=MsiRead(value=interest.value, partner=interest.partner, ours=interest.ours),
         momentum=_momentum(situation),
         push_alarm=push_alarm(situation.touches, now, numbers),
         fit=_fit(situation.snapshot.fit),
     )
+
+
+def _over_cap(row: WaitingQualification) -> OverCapRead:
+    return OverCapRead(waiting_qualification_id=row.id, since=row.created_at, until=row.expires_at)
 
 
 def _momentum(situation: Situation) -> MomentumRead:

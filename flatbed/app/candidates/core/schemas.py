@@ -9,7 +9,13 @@ from flatbed.app.candidates.records.fields import Instant
 from flatbed.app.candidates.rules.exits import ExitReason
 from flatbed.app.candidates.rules.initiative import TrendLabel
 from flatbed.app.candidates.rules.stages import Stage, Status
-from flatbed.app.ids import CampaignId, CandidateId, ProgrammeId, TenantCompanyId
+from flatbed.app.ids import (
+    CampaignId,
+    CandidateId,
+    ProgrammeId,
+    TenantCompanyId,
+    WaitingQualificationId,
+)
 from flatbed.app.registry.schemas import Domain, Employees
 from flatbed.tenants.kit.cursors import Page
 from flatbed.tenants.kit.ids import StaffId
@@ -173,9 +179,18 @@ class FitRead(Output):
     unknown: Annotated[list[str], Field(description="Hard criteria that nobody knows.")]
 
 
+class OverCapRead(Output):
+    """A qualification of the candidate that met a cap and waits for room."""
+
+    waiting_qualification_id: WaitingQualificationId
+    since: datetime
+    until: Annotated[datetime, Field(description="Gates and dossier are frozen until then.")]
+
+
 class CandidateDetail(CandidateRead):
     """A candidate with its scores at this instant; they do not change the ETag."""
 
+    over_cap: Annotated[OverCapRead | None, Field(description="Null unless it waits for room.")]
     msi: MsiRead
     momentum: MomentumRead
     push_alarm: Annotated[

@@ -18,6 +18,7 @@ from flatbed.app.candidates.pipeline import repository as pipeline
 from flatbed.app.candidates.pipeline.cases import case_of, decide, situation_of
 from flatbed.app.candidates.pipeline.moves import move
 from flatbed.app.candidates.records.service import candidate_to_read, candidate_to_write
+from flatbed.app.candidates.reservations.service import waiting_of
 from flatbed.app.candidates.rules.pipeline import Nurture, Wake
 from flatbed.app.candidates.rules.stages import Status
 from flatbed.tenants.access.principal import Principal, Role
@@ -149,4 +150,5 @@ async def _detail(
 ) -> CandidateDetail:
     situation = await situation_of(session, candidate)
     company = await pipeline.company(session, candidate)
-    return reading.detail(candidate, company, principal, situation)
+    waiting = await waiting_of(session, candidate.id)
+    return reading.detail(candidate, company, principal, situation, waiting)

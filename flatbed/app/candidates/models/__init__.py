@@ -5,6 +5,7 @@ from flatbed.app.candidates.models.contact import ChannelRight, Contact, Objecti
 from flatbed.app.candidates.models.evidence import Evidence, EvidenceConfirmation, PlanVersion
 from flatbed.app.candidates.models.intelligence import CriterionJudgement, Fact
 from flatbed.app.candidates.models.touchpoint import Touchpoint, TouchpointVerdict
+from flatbed.app.candidates.models.waiting import WaitingLine, WaitingQualification
 
 __all__ = [
     "Candidate",
@@ -20,4 +21,6 @@ __all__ = [
     "Touchpoint",
     "TouchpointVerdict",
     "Transition",
+    "WaitingLine",
+    "WaitingQualification",
 ]

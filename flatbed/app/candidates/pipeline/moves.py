@@ -8,8 +8,9 @@ from flatbed.app.candidates.models import Candidate
 from flatbed.app.candidates.models import Transition as TransitionRow
 from flatbed.app.candidates.pipeline import cards, criteria
 from flatbed.app.candidates.pipeline.cases import Case
+from flatbed.app.candidates.reservations.service import EndReason, withdraw
 from flatbed.app.candidates.rules.pipeline import Transition, TransitionKind
-from flatbed.app.candidates.rules.stages import Status
+from flatbed.app.candidates.rules.stages import Stage, Status
 from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.database.session import TenantSession
 from flatbed.tenants.kit.deadlines import cancel, schedule
@@ -29,14 +30,27 @@ ACTIONS: Final[Mapping[TransitionKind, str]] = MappingProxyType(
     }
 )
 """The name of each move in the audit and in the events."""
+ENDS: Final[Mapping[TransitionKind, EndReason]] = MappingProxyType(
+    {
+        TransitionKind.BACKWARD: EndReason.MOVED_BACK,
+        TransitionKind.EXIT: EndReason.EXITED,
+        TransitionKind.NURTURE: EndReason.NURTURED,
+    }
+)
+"""The moves that end a reservation over a cap."""
 
 
-async def move(session: TenantSession, case: Case, decided: Transition) -> TransitionRow:
+async def move(
+    session: TenantSession,
+    case: Case,
+    decided: Transition,
+    judged: list[dict[str, Any]] | None = None,
+) -> TransitionRow:
     """Carry out a move that the rules permitted, under the candidate's lock.
 
     Writes stage, status, the transition with its criteria, audit and event, the nurture deadline
     and the card. A move that meters, or whose entry was reversed, finds ``entry_id`` set by its
-    caller before.
+    caller before. ``judged`` are criteria that were frozen earlier, in their stored form.
     """
     candidate = case.candidate
     if decided.to_stage.value != candidate.stage:
@@ -46,11 +60,13 @@ async def move(session: TenantSession, case: Case, decided: Transition) -> Trans
     _note_exit(candidate, decided)
     await _note_nurture(session, candidate, decided)
     candidate.updated_at = max(candidate.updated_at, session.now())
-    row = _row(session, candidate, decided)
+    row = _row(session, candidate, decided, judged)
     session.add(row)
     mutation(session, ACTIONS[decided.kind], "cand", candidate.id, _detail(row, decided))
     await session.flush()
     failpoint(Failpoint.TRANSITION_WRITTEN)
+    if decided.from_stage is Stage.BUSINESS_PLANNING and decided.kind in ENDS:
+        await withdraw(session, candidate, ENDS[decided.kind])
     await cards.refresh(
         session, candidate, campaign_name=case.campaign.name, company_name=case.company.name
     )
@@ -87,12 +103,14 @@ async def _note_nurture(session: TenantSession, candidate: Candidate, decided: T
         candidate.nurture_trigger = None
 
 
-def _row(session: TenantSession, candidate: Candidate, decided: Transition) -> TransitionRow:
-    judged: list[dict[str, Any]] = []
-    if decided.gate is not None:
-        judged = criteria.of_gate(decided.gate)
-    elif decided.guard is not None:
-        judged = criteria.of_guard(decided.guard, decided.rubric_version)
+def _row(
+    session: TenantSession,
+    candidate: Candidate,
+    decided: Transition,
+    judged: list[dict[str, Any]] | None,
+) -> TransitionRow:
+    if judged is None:
+        judged = _judged(decided)
     reason = decided.reason if decided.exit_reason is None else decided.exit_reason.value
     return TransitionRow(
         tenant_id=session.tenant_id,
@@ -108,6 +126,14 @@ def _row(session: TenantSession, candidate: Candidate, decided: Transition) -> T
         actor=session.caller.actor,
         at=decided.at,
     )
+
+
+def _judged(decided: Transition) -> list[dict[str, Any]]:
+    if decided.gate is not None:
+        return criteria.of_gate(decided.gate)
+    if decided.guard is not None:
+        return criteria.of_guard(decided.guard, decided.rubric_version)
+    return []
 
 
 def _detail(row: TransitionRow, decided: Transition) -> dict[str, Any]:

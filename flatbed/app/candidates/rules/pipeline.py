@@ -180,6 +180,28 @@ def voided(
     return replace(moved, to_stage=Stage.BUSINESS_PLANNING, status=snapshot.status, reason=reason)
 
 
+def admitted(
+    snapshot: CandidateSnapshot,
+    rubric: Rubric,
+    now: datetime,
+    *,
+    opted_in: bool = False,
+) -> Decision:
+    """Decide whether a candidate whose gate was frozen when it met a cap is qualified now.
+
+    As a submission, but the gate is not judged again. `opted_in`: the ISV takes it beyond what it
+    ordered, so that a filled campaign is no reason against it.
+    """
+    if opted_in:
+        snapshot = replace(snapshot, continue_after_fill=True)
+    s = Situation(snapshot, rubric, now)
+    if (refusal := _unsubmittable(s)) is not None:
+        return refusal
+    if not _may_go_on(snapshot, Stage.QUALIFIED):
+        return _not_running(s)
+    return replace(_base(s, TransitionKind.FORWARD), to_stage=Stage.QUALIFIED, meters=True)
+
+
 def _move(s: Situation, to: Stage, reason: str | None) -> Decision:
     stage = s.snapshot.stage
     if (refusal := _inactive(s)) is not None:
@@ -196,13 +218,17 @@ def _move(s: Situation, to: Stage, reason: str | None) -> Decision:
 
 
 def _submit(s: Situation) -> Decision:
+    return _unsubmittable(s) or _forward(s, Stage.QUALIFIED, meters=True)
+
+
+def _unsubmittable(s: Situation) -> Refusal | None:
     if (refusal := _inactive(s)) is not None:
         return refusal
     if s.snapshot.holds_entry:
         return Refusal(RefusalCode.ENTRY_HELD, "its entry stands: move forward, nothing is metered")
     if s.snapshot.stage.following is not Stage.QUALIFIED:
         return Refusal(RefusalCode.STAGE_NOT_NEXT, f"submit from {Stage.BUSINESS_PLANNING}")
-    return _forward(s, Stage.QUALIFIED, meters=True)
+    return None
 
 
 def _forward(s: Situation, to: Stage, *, meters: bool) -> Decision:

@@ -1,0 +1,1 @@
+"""Qualifications that wait for room under a cap: joining the line and leaving it."""

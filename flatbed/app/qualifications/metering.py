@@ -1,0 +1,142 @@
+"""A unit that is metered, and the qualification that it is for.
+
+The caller holds the candidate's lock and has decided that it qualifies.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from flatbed.app.campaigns.orders.views import CampaignView
+from flatbed.app.candidates.pipeline.cases import Case
+from flatbed.app.candidates.pipeline.moves import move
+from flatbed.app.candidates.records.errors import CampaignNotOrderedError
+from flatbed.app.candidates.rules.pipeline import Transition
+from flatbed.app.qualifications import clocks, outcome
+from flatbed.app.qualifications.models import Qualification
+from flatbed.app.qualifications.rules.states import Status
+from flatbed.app.qualifications.rules.terms import Calendar, acceptance_term
+from flatbed.billing.facade import Caps, RecordedUsage, UsageRequest, record_usage
+from flatbed.tenants.kit.audit import mutation
+from flatbed.tenants.kit.database.session import TenantSession
+from flatbed.tenants.kit.failpoints import Failpoint, failpoint
+from flatbed.tenants.kit.ids import encode
+
+SOURCE: Final = "qual"
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """What a qualification is made of.
+
+    Args:
+        id: the qualification's.
+        dossier: its evidence, frozen.
+        dossier_hash: the SHA-256 of the dossier.
+        hunter_id: who worked the candidate when it was submitted.
+        external_ref: the submitter's own reference.
+        metadata: the submitter's own.
+        criteria: of gates that were frozen earlier, in their stored form; None: those just judged.
+    """
+
+    id: UUID
+    dossier: dict[str, Any]
+    dossier_hash: str
+    hunter_id: UUID | None
+    external_ref: str | None
+    metadata: dict[str, Any]
+    criteria: list[dict[str, Any]] | None = None
+
+
+def caps_of(campaign: CampaignView) -> Caps:
+    """The campaign's caps as the ledger reserves them.
+
+    No more units may be live at once than were ordered: silence accepts, so that an ISV that
+    ordered three could otherwise be billed for five that waited at the same time. Its opt-in to
+    go on after the campaign is filled lifts this.
+    """
+    most = campaign.cap_units_total
+    if not campaign.continue_after_fill:
+        most = campaign.quantity if most is None else min(campaign.quantity, most)
+    return Caps(
+        units_total=most,
+        units_month=campaign.cap_units_month,
+        money_total=campaign.cap_money_total,
+        money_month=campaign.cap_money_month,
+    )
+
+
+async def meter(session: TenantSession, case: Case, birth: Birth, caps: Caps) -> RecordedUsage:
+    """Meter the candidate's unit under these caps.
+
+    Raises:
+        CampaignNotOrderedError: the campaign has no frozen price.
+        CapReachedError: a cap leaves no room; nothing was changed.
+        AlreadyBilledError: the company group was billed meanwhile in this programme.
+    """
+    campaign = case.campaign
+    if campaign.unit_price is None or campaign.price_list_id is None:
+        raise CampaignNotOrderedError
+    return await record_usage(
+        session,
+        UsageRequest(
+            source=SOURCE,
+            source_id=birth.id,
+            campaign_ref=campaign.id,
+            programme_ref=case.candidate.programme_id,
+            price_ref=campaign.price_list_id,
+            unit_keys=case.unit_keys,
+            unit_price=campaign.unit_price,
+            currency=campaign.currency,
+            caps=caps,
+            evidence_hash=birth.dossier_hash,
+            occurred_at=session.now(),
+            zone=case.organization.zone,
+            tiers=campaign.price_tiers,
+            country=case.company.country,
+            agent_ref=birth.hunter_id,
+        ),
+    )
+
+
+async def qualify(
+    session: TenantSession, case: Case, decided: Transition, birth: Birth, usage: RecordedUsage
+) -> Qualification:
+    """Move the candidate and write its qualification; the term of acceptance begins now."""
+    case.candidate.entry_id = usage.entry_id
+    await move(session, case, decided, birth.criteria)
+    now = session.now()
+    term = acceptance_term(now, Calendar(case.organization.country, case.organization.zone))
+    row = Qualification(
+        tenant_id=session.tenant_id,
+        id=birth.id,
+        candidate_id=case.candidate.id,
+        campaign_id=case.campaign.id,
+        entry_id=usage.entry_id,
+        generation=usage.generation,
+        status=Status.PENDING.value,
+        dossier=birth.dossier,
+        dossier_hash=birth.dossier_hash,
+        unit_price=usage.amount,
+        currency=usage.currency,
+        qualified_at=now,
+        accept_by=term.accept_by,
+        external_ref=birth.external_ref,
+        metadata_=birth.metadata,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(row)
+    await session.flush()
+    failpoint(Failpoint.QUALIFICATION_WRITTEN)
+    await clocks.start_acceptance(session, row, term)
+    detail = {
+        **outcome.of(row),
+        "entry_id": encode("use", row.entry_id),
+        "generation": row.generation,
+        "dossier_hash": row.dossier_hash,
+        "accept_by": row.accept_by.isoformat(),
+    }
+    mutation(session, "qualification.submitted", "qual", row.id, detail)
+    await session.flush()
+    return row

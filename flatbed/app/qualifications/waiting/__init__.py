@@ -1,0 +1,1 @@
+"""Qualifications that met a cap: waiting, admission, expiry."""
