@@ -2,6 +2,7 @@
 
 import io
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -175,6 +176,11 @@ class TestPages:
         assert invoice_pdf(made) == invoice_pdf(made)
         assert invoice_pdf(made) != invoice_pdf(replace(made, number="R-1044"))
 
+    def test_threads_do_not_disturb_each_other(self) -> None:
+        made = [document(number=f"R-{number}") for number in range(6)]
+        with ThreadPoolExecutor(3) as pool:
+            assert list(pool.map(invoice_pdf, made)) == [invoice_pdf(one) for one in made]
+
     def test_it_is_dated_by_its_issue(self) -> None:
         metadata = reader(invoice_pdf(document())).metadata
         assert metadata is not None
@@ -188,7 +194,9 @@ class TestPages:
         assert len(fonts) > 2
         assert all(fonts)
 
-    def test_no_file_is_read_and_nobody_called(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_python_opens_nothing_and_the_fonts_are_typsts_own(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         def refuse(*_: Any, **__: Any) -> Any:
             raise AssertionError("outside")
 
