@@ -165,6 +165,13 @@ class TestPages:
             assert f"3.500,{position:02d}" in text
         assert links(pdf) == [line(position).dossier_url for position in range(1, 61)]
 
+    def test_the_last_page_is_never_a_rest(self) -> None:
+        for count in range(1, 20):
+            last = page_texts(invoice_pdf(many(count)))[-1]
+            assert "Gesamtbetrag" in last
+            assert "IBAN" in last
+            assert "c3" * 32 in last
+
     @pytest.mark.parametrize("count", [1, 8, 9, 60])
     def test_nothing_is_blank_and_nothing_leaves_the_page(self, count: int) -> None:
         for look in looks(invoice_pdf(many(count))):
