@@ -12,7 +12,7 @@ from flatbed.billing.documents.parties import Address, Bank
 from flatbed.billing.documents.texts import breakable, last_part, line_text, shortened
 from flatbed.billing.documents.typesetting import set_pages
 
-# A row that is longer than this may be broken across pages: it might not fit one.
+# A row or a closing of more characters may be broken across pages: it might not fit one.
 _LONG: Final = 600
 _SHORT: Final = 80
 """Characters of a name where it is repeated; where it is said, it is said in full."""
@@ -68,6 +68,7 @@ class _Words:
             "payment": self._payment(),
             "terms": breakable(of.payment_terms),
             "held": self._held(),
+            "long": self._closes_at_length(),
             "proof": self._proof(),
             "footer": self._footer(),
         }
@@ -180,6 +181,11 @@ class _Words:
             return ""
         units = units_text(held.units, self._of.language)
         return self._labels["held_text"].format(units=units, amount=self._money(held.amount))
+
+    def _closes_at_length(self) -> bool:
+        of, bank = self._of, self._of.seller.bank
+        texts = (of.payment_terms, of.tax.reason or "", bank.account_holder if bank else "")
+        return sum(map(len, texts)) > _LONG
 
     def _proof(self) -> dict[str, Any]:
         proof = self._of.proof

@@ -2,6 +2,7 @@
 
 import io
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -164,6 +165,13 @@ class TestPages:
             assert f"3.500,{position:02d}" in text
         assert links(pdf) == [line(position).dossier_url for position in range(1, 61)]
 
+    def test_the_last_page_is_never_a_rest(self) -> None:
+        for count in range(1, 20):
+            last = page_texts(invoice_pdf(many(count)))[-1]
+            assert "Gesamtbetrag" in last
+            assert "IBAN" in last
+            assert "c3" * 32 in last
+
     @pytest.mark.parametrize("count", [1, 8, 9, 60])
     def test_nothing_is_blank_and_nothing_leaves_the_page(self, count: int) -> None:
         for look in looks(invoice_pdf(many(count))):
@@ -174,6 +182,11 @@ class TestPages:
         made = document(held=HELD)
         assert invoice_pdf(made) == invoice_pdf(made)
         assert invoice_pdf(made) != invoice_pdf(replace(made, number="R-1044"))
+
+    def test_threads_do_not_disturb_each_other(self) -> None:
+        made = [document(number=f"R-{number}") for number in range(6)]
+        with ThreadPoolExecutor(3) as pool:
+            assert list(pool.map(invoice_pdf, made)) == [invoice_pdf(one) for one in made]
 
     def test_it_is_dated_by_its_issue(self) -> None:
         metadata = reader(invoice_pdf(document())).metadata
@@ -188,7 +201,9 @@ class TestPages:
         assert len(fonts) > 2
         assert all(fonts)
 
-    def test_no_file_is_read_and_nobody_called(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_python_opens_nothing_and_the_fonts_are_typsts_own(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         def refuse(*_: Any, **__: Any) -> Any:
             raise AssertionError("outside")
 
