@@ -25,6 +25,8 @@ from flatbed.app.qualifications.waiting.tasks import admit_waiting
 from flatbed.app.routers import ROUTERS
 from flatbed.billing.collection import tasks as collection
 from flatbed.billing.collection.exporting import Collector
+from flatbed.billing.gateway.client import connect as connect_gateway
+from flatbed.billing.gateway.settings import StripeSettings
 from flatbed.billing.reconciliation.tasks import reconciling
 from flatbed.billing.statements import tasks as statements
 from flatbed.billing.statements.closing import COLLECT_JOB
@@ -102,6 +104,8 @@ class Program:
     async def close(self) -> None:
         """Close every connection."""
         self.readiness.close()
+        if self.collector.gateway is not None:
+            await self.collector.gateway.close()
         await self.database.close()
 
 
@@ -131,7 +135,8 @@ def build(settings: KernelSettings) -> Program:
         tenants=RealmTenants(),
         assignments=LiveAssignments(),
     )
-    collector = Collector(database, None)
+    stripe = StripeSettings()
+    collector = Collector(database, connect_gateway(stripe), is_live=stripe.mode == "live")
     jobs = {
         ADMISSION_JOB: _admitting(database),
         ANCHOR_JOB: _anchoring(database, settings),

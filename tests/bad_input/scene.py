@@ -17,6 +17,7 @@ from flatbed.tenants.kit.ids import encode
 from tests.api.support import Client, World
 from tests.bad_input.asgi import Asked
 from tests.bad_input.corpus import Value
+from tests.bad_input.fuller import FULLER
 from tests.bad_input.places import FORM, TOKEN, WHOLE, Place, planted, reached
 from tests.bad_input.versions import Versions
 from tests.candidates.factory import Site, Worked, site
@@ -41,28 +42,6 @@ ASKING = (
     Role.HUNTER,
 )
 _numbers = count(1)
-
-# What the samples leave out, so that every place has a parent with all it needs.
-FULLER: dict[str, dict[str, Any]] = {
-    "update_offering": {"add_programmes": [{"code": "more", "countries": ["AT"]}]},
-    "create_campaign": {"caps": {"units_total": 5}},
-    "update_campaign": {"caps": {"units_total": 5}},
-    "update_candidate": {"nurture": {"until": "2027-02-01", "trigger": "budget"}},
-    "create_candidate": {"company": {"attributes": {}}},
-    "create_company": {"attributes": {}},
-    "update_company": {"attributes": {}},
-    "dispute_qualification": {
-        "evidence": [
-            {
-                "kind": "document",
-                "description": "d",
-                "contacts": [{"on": "2026-11-02", "direction": "to_partner"}],
-            }
-        ]
-    },
-    "update_oauth_client": {"scopes": ["usage:read"]},
-}
-FULLER["answer_dispute"] = FULLER["dispute_qualification"]
 
 DOCUMENT = {"kind": "document", "description": "d"}
 # Where the isolation tests' samples are good enough to be refused late, and not to be taken.

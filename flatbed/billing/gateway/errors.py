@@ -65,7 +65,7 @@ class GatewayRefused(GatewayError):
 
 
 class GatewayMissing(GatewayRefused):
-    """There is no such object (404)."""
+    """There is no object of the id that the call is about (404)."""
 
     kind = "missing"
 
