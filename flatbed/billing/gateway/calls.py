@@ -64,7 +64,8 @@ class Machinery:
 class _Http(stripe.HTTPXClient):
     """The library's HTTPX client, on another transport where one is given.
 
-    The library has no public seam for it: a test's transport leads into the same process.
+    Its own request hands the form to httpx in a way that is deprecated, and takes any error, a
+    mistake in the program too, for one of the network, which it then tries again.
     """
 
     def __init__(
@@ -76,16 +77,29 @@ class _Http(stripe.HTTPXClient):
         timeout = httpx.Timeout(settings.answer_seconds, connect=settings.connect_seconds)
         super().__init__(timeout=timeout)
         self._machinery = machinery
+        self._wait = timeout
         if transport is not None:
             self._client_async = httpx.AsyncClient(transport=transport)
 
-    async def end(self) -> None:
-        """Close the connections."""
-        await self._client_async.aclose()
+    async def request_async(
+        self, method: str, url: str, headers: Mapping[str, str], post_data: str | None = None
+    ) -> tuple[bytes, int, Mapping[str, str]]:
+        """Send one request."""
+        try:
+            answer = await self._client_async.request(
+                method, url, headers=headers, content=post_data, timeout=self._wait
+            )
+        except httpx.RequestError:
+            raise stripe.APIConnectionError("network", should_retry=True) from None
+        return answer.content, answer.status_code, answer.headers
 
     def sleep_async(self, secs: Any) -> Awaitable[None]:  # noqa: ANN401 - a number of the library's own kind
         """Wait between the library's own retries."""
         return self._machinery.sleep_ms(int(secs * _MS))
+
+    async def end(self) -> None:
+        """Close the connections."""
+        await self._client_async.aclose()
 
 
 class Calls:
