@@ -13,7 +13,7 @@ from sqlalchemy import text
 from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.database.session import Caller
 from flatbed.tenants.kit.ids import decode, uuid7
-from tests.candidates.factory import Site, Worked, company
+from tests.candidates.factory import Site, Worked, company, site
 from tests.faults.repeated import Act, ClockMove, SignIn
 from tests.qualifications.factory import ANSWER, DISPUTE, Qualified
 from tests.qualifications.stock import stock
@@ -24,6 +24,10 @@ DUE_LOOKS: Final = 250
 DUE_PAUSE: Final = 0.02
 CLOSING_DUE: Final = (
     "SELECT EXISTS (SELECT FROM deadline WHERE kind = 'close_period' AND done_at IS NULL)"
+)
+COLLECTED: Final = (
+    "SELECT NOT EXISTS (SELECT FROM invoice i WHERE NOT EXISTS (SELECT FROM collection c"
+    " WHERE c.invoice_id = i.id AND c.state = 'done'))"
 )
 CALLER: Final = Caller("system:acts", "")
 RESERVED: Final = 202
@@ -282,17 +286,41 @@ class Stage:
         """Time passes over the end of a month in which something was accepted."""
         for one in await self._qualified(number):
             await self.site.isv.client.made(f"{one.path}/acceptance")
-        await self._until_due()
+        await self._until(CLOSING_DUE)
         return [self._clock() for _ in range(number)]
 
-    async def _until_due(self) -> None:
-        """Until the worker, where it lives, has set the deadline of the open period."""
+    async def first_closings(self, number: int) -> list[Act]:
+        """The first month of an ISV that Stripe does not know yet."""
+        fresh = Stage(await site(self.site.world, quantity=MANY))
+        fresh.site.ahead = self.site.ahead
+        acts = await fresh.closings(number)
+        self.site.ahead = fresh.site.ahead
+        return acts
+
+    async def creditings(self, number: int) -> list[Act]:
+        """A billed unit is voided for fraud, and the month ends in which it was."""
+        made = await self._qualified(number)
+        for one in made:
+            await self.site.isv.client.made(f"{one.path}/acceptance")
+        await self._until(CLOSING_DUE)
+        await self._clock().attempt()
+        await self._until(COLLECTED)
+        for one in made:
+            await self.site.isv.client.made(f"{one.path}/disputes", {**DISPUTE, "fraud": True})
+            await self.site.lead.made(f"{one.path}/answer", ANSWER)
+            decision = {"decision": "voided", "reason": "It was made up."}
+            await self.site.lead.made(f"{one.path}/decision", decision)
+        await self._until(CLOSING_DUE)
+        return [self._clock() for _ in range(number)]
+
+    async def _until(self, holds: str) -> None:
+        """Until the worker, where it lives, has done it."""
         tenant = self.site.isv.tenant_id
         async with self.site.world.program.database.tenant_read(
             realm_id=self.site.world.realm_id, tenant_id=tenant, caller=CALLER, clock=Clock()
         ) as session:
             for _ in range(DUE_LOOKS):
-                if await session.scalar(text(CLOSING_DUE)):
+                if await session.scalar(text(holds)):
                     break
                 await asyncio.sleep(DUE_PAUSE)
 
@@ -356,6 +384,8 @@ BUILDERS: Final[Mapping[str, Builder]] = MappingProxyType(
         "void": Stage.voids,
         "clock": Stage.clocks,
         "closing": Stage.closings,
+        "first_closing": Stage.first_closings,
+        "crediting": Stage.creditings,
         "token": Stage.tokens,
     }
 )

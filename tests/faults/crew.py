@@ -290,6 +290,7 @@ class Crew:
             *await invariants.chains(self.program, self.admin, self.realms),
             *await invariants.anchored(self.program, self.admin, self.realms),
             *await invariants.idle(self.admin),
+            *self.house.till.findings(),
         ]
 
     async def sign_in(self) -> None:

@@ -33,6 +33,7 @@ from flatbed.tenants.kit.embedded.server import EmbeddedPostgres
 from flatbed.tenants.kit.failpoints import kill_server
 from flatbed.tenants.kit.settings import KernelSettings
 from tests.api.support import SECRET
+from tests.faults.till import Till
 
 DATABASE: Final = "flatbed"
 HOST: Final = "127.0.0.1"
@@ -75,6 +76,7 @@ class House:
     port: int
     urls: dict[str, str] = field(default_factory=dict)
     children: dict[str, Child] = field(default_factory=dict)
+    till: Till = field(init=False)
     _nursery: subprocess.Popen[str] | None = None
     _number: int = 0
     _home: Home = field(init=False)
@@ -82,6 +84,7 @@ class House:
 
     def __post_init__(self) -> None:
         self._alive = FileLock(self.folder / "alive")
+        self.till = Till(f"{self.base_url}/stripe/webhooks")
 
     @classmethod
     def open(cls) -> "House":
@@ -92,6 +95,7 @@ class House:
         house = cls(folder, EmbeddedPostgres(folder / "server", durable=True), _free_port())
         house._alive.share()
         try:
+            house.till.start()
             house._begin_nursery()
             house._provision()
             house._hear()
@@ -108,6 +112,7 @@ class House:
             for stream in (self._nursery.stdin, self._nursery.stdout):
                 if stream is not None:
                     stream.close()
+        self.till.stop()
         self.server.destroy()
         self._alive.release()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -165,6 +170,7 @@ class House:
                 "FLATBED_SECRET_KEY": SECRET,
                 "FLATBED_PUBLIC_URL": self.base_url,
                 "FLATBED_ANCHOR_FILE": str(self.anchors),
+                **self.till.environment,
             },
             **more,
         }

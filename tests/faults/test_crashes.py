@@ -9,6 +9,7 @@ from typing import Final
 import pytest
 
 from flatbed.tenants.kit.failpoints import Failpoint
+from tests.faults.books import books as compared
 from tests.faults.crew import How, crew_in
 from tests.faults.house import House
 from tests.faults.places import PLACES
@@ -23,6 +24,7 @@ GROUPS: Final[Mapping[str, frozenset[str]]] = {
     ),
     "metering": frozenset({"dossier", "caps", "ledger"}),
     "closing": frozenset({"closing"}),
+    "collecting": frozenset({"collection", "inbox"}),
     "waiting": frozenset({"waiting"}),
     "decisions": frozenset({"usage", "qualification", "dispute"}),
 }
@@ -49,6 +51,10 @@ class TestCrash:
                 for how in How:
                     await crew.round(point, how)
             assert await crew.findings(crew.done) == []
+            gateway = house.till.gateway()
+            books = await compared(crew.program, gateway, crew.admin, crew.realms)
+            await gateway.close()
+            assert books == []
         tally = crew.tally
         assert tally.rounds == tally.fired == 3 * len(group_of(group))
         assert tally.repeated > 0

@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from flatbed.billing.collection.exporting import Collector, collect_invoice
 from flatbed.billing.statements.closing import close
 from flatbed.billing.statements.repository.closing import open_periods
 from flatbed.tenants.kit.clock import Clock
@@ -97,6 +98,7 @@ BREAKS: Final[Mapping[str, str]] = {
         "UPDATE invoice_series SET last_number = last_number + 1 WHERE realm_id ="
         " (SELECT realm_id FROM organization WHERE id = '{tenant}')"
     ),
+    "what is asked for is at Stripe": f"DELETE FROM collection {MINE}",
     "the head names the last entry": f"UPDATE ledger_head SET sequence = sequence + 1 {MINE}",
     "a candidate stands where his last transition led": (
         f"UPDATE transition SET to_stage = 'targeted' {MINE}"
@@ -162,6 +164,11 @@ async def scene(world: World, admin_connection: Plain) -> Scene:
     await two.disputed()
     await full(world, waiting=1, isv=found.isv)
     await _close(found)
+    collector = Collector(world.program.database, None)
+    for row in await admin_connection.fetch(
+        "SELECT id FROM invoice WHERE tenant_id = $1", found.isv.tenant_id
+    ):
+        await collect_invoice(collector, world.realm_id, found.isv.tenant_id, row["id"])
     return Scene(found, admin_connection)
 
 

@@ -23,7 +23,22 @@ class BadSettingError(Exception):
     """Settings that are not usable. The text names each variable and never holds its value."""
 
 
-class KernelSettings(BaseSettings):
+class ToldSettings(BaseSettings):
+    """Settings whose refusal names each variable, and never shows a value."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _told(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401 - what was read, of any type
+        try:
+            return handler(values)
+        except ValidationError as error:
+            # Its messages name types and limits only; the trace would show half a secret.
+            prefix = cls.model_config.get("env_prefix", "")
+            found = (f"{prefix}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+            raise BadSettingError("; ".join(found)) from None
+
+
+class KernelSettings(ToldSettings):
     """Where the database is and which secret all keys derive from."""
 
     model_config = SettingsConfigDict(
@@ -66,13 +81,3 @@ class KernelSettings(BaseSettings):
         min_length=16,
         description="Bearer for /metrics; absent: only the machine itself is answered.",
     )
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _told(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401 - what was read, of any type
-        try:
-            return handler(values)
-        except ValidationError as error:
-            # Its messages name types and limits only; the trace would show half a secret.
-            found = (f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
-            raise BadSettingError("; ".join(found)) from None

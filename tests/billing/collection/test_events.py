@@ -1,0 +1,207 @@
+"""What happens at Stripe: any order and any number of events end in the same state."""
+
+import asyncio
+import itertools
+from typing import Any
+
+import pytest
+
+from flatbed.billing.accounts.errors import BadStandingError
+from flatbed.billing.accounts.standing import require_good_standing
+from flatbed.billing.gateway.views import Body, InvoiceStatus
+from flatbed.billing.statements.errors import ClosingBlockedError
+from flatbed.billing.stripe_events.errors import WebhookRefusedError
+from tests.billing.collection.stripe import Shop
+from tests.billing.collection.test_collecting import billed
+from tests.billing.statements.books import APRIL, APRIL_CLOSES
+
+
+async def standing(store: Shop) -> str:
+    found: str = await store.books.world.admin.fetchval(
+        "SELECT standing FROM billing_account WHERE tenant_id = $1", store.books.isv
+    )
+    return found
+
+
+class TestApply:
+    async def test_a_payment_is_noted(self, store: Shop) -> None:
+        await store.collect(await billed(store, 100))
+        [theirs] = await store.at_stripe()
+        store.fake.control.pay(theirs.id)
+        assert await store.events() > 0
+        [row] = await store.rows()
+        assert (row["external_status"], row["amount_paid"]) == ("paid", 119)
+        assert await store.events() == 0
+
+    async def test_events_commute(self, store: Shop) -> None:
+        """Invariant 11: each order of the same events, each of them twice."""
+        await store.collect(await billed(store, 100))
+        [theirs] = await store.at_stripe()
+        store.fake.control.fail_payment(theirs.id)
+        store.fake.control.pay(theirs.id)
+        await store.events()
+        wanted = [{**row, "revision": 0, "updated_at": None} for row in await store.rows()]
+        assert wanted[0]["external_status"] == "paid"
+        rows = await store.books.world.admin.fetch(
+            "SELECT id FROM gateway_event WHERE object_id = $1 ORDER BY id", theirs.id
+        )
+        ids = [row["id"] for row in rows]
+        assert len(ids) >= 3
+        for order in itertools.islice(itertools.permutations(ids), 12):
+            await store.books.world.admin.execute(
+                "UPDATE gateway_event SET handled_at = NULL WHERE id = ANY($1)", ids
+            )
+            for event_id in (*order, *reversed(order)):
+                await store.apply_one(event_id)
+            found = [{**row, "revision": 0, "updated_at": None} for row in await store.rows()]
+            assert found == wanted
+
+    async def test_two_workers_at_one_invoice_end_in_what_it_is(self, store: Shop) -> None:
+        await store.collect(await billed(store, 100))
+        [theirs] = await store.at_stripe()
+        store.fake.control.fail_payment(theirs.id)
+        store.fake.control.pay(theirs.id)
+        await store.take_in()
+        waiting = await store.waiting()
+        assert len(waiting) >= 2
+        await asyncio.gather(*(store.apply_one(one) for one in waiting * 3))
+        assert [row["external_status"] for row in await store.rows()] == ["paid"]
+
+    async def test_what_is_not_ours_is_left(self, store: Shop) -> None:
+        await store.collect(await billed(store, 100))
+        customer = (await store.at_stripe())[0].customer
+        body: Body = {"customer": customer, "currency": "eur", "auto_advance": False}
+        stranger = await store.gateway.create_invoice(body, "stranger")
+        await store.gateway.add_lines(
+            stranger.id, {"lines": [{"amount": 5, "description": "x"}]}, "stranger-1"
+        )
+        await store.gateway.finalize_invoice(stranger.id, {}, "stranger-2")
+        await store.events()
+        assert len(await store.rows()) == 1
+        outcome = await store.books.world.admin.fetchval(
+            "SELECT outcome FROM gateway_event WHERE object_id = $1 LIMIT 1", stranger.id
+        )
+        assert outcome == "not_ours"
+
+
+class TestStanding:
+    async def test_a_late_invoice_pauses_orders_until_it_is_paid(self, store: Shop) -> None:
+        await store.collect(await billed(store, 100))
+        [theirs] = await store.at_stripe()
+        store.fake.control.advance(15 * 24 * 3600)
+        await store.events()
+        assert await standing(store) == "overdue"
+        async with store.books.world.reading(store.books.isv) as session:
+            with pytest.raises(BadStandingError):
+                await require_good_standing(session)
+        store.fake.control.pay(theirs.id)
+        await store.events()
+        assert await standing(store) == "good"
+        async with store.books.world.reading(store.books.isv) as session:
+            await require_good_standing(session)
+
+    async def test_a_debt_that_is_given_up_suspends(self, store: Shop) -> None:
+        await store.collect(await billed(store, 100))
+        [theirs] = await store.at_stripe()
+        await store.gateway.mark_uncollectible(theirs.id, "given-up")
+        await store.events()
+        assert await standing(store) == "suspended"
+
+    async def test_the_ledger_goes_on_whatever_is_owed(self, store: Shop) -> None:
+        await store.collect(await billed(store, 100))
+        [theirs] = await store.at_stripe()
+        await store.gateway.mark_uncollectible(theirs.id, "given-up")
+        await store.events()
+        entry = await store.books.unit()
+        assert entry.amount > 0
+
+
+class TestInbox:
+    async def test_a_webhook_is_kept_once_however_often_it_comes(self, store: Shop) -> None:
+        await store.collect(await billed(store, 100))
+        payload, signature = store.signed()
+        for _ in range(3):
+            await store.webhook(payload, signature)
+        await asyncio.gather(*(store.webhook(payload, signature) for _ in range(5)))
+        assert await store.kept() == 1
+
+    @pytest.mark.parametrize("signature", ["", "t=1,v1=00", "nonsense"])
+    async def test_what_stripe_did_not_sign_is_refused(self, store: Shop, signature: str) -> None:
+        await store.collect(await billed(store, 100))
+        payload, _ = store.signed()
+        with pytest.raises(WebhookRefusedError):
+            await store.webhook(payload, signature)
+        assert await store.kept() == 0
+
+    async def test_gaps_are_filled(self, store: Shop) -> None:
+        await store.collect(await billed(store, 100))
+        store.fake.control.pay((await store.at_stripe())[0].id)
+        payload, signature = store.signed()
+        await store.webhook(payload, signature)
+        assert await store.events() >= 1
+        assert await store.events() == 0
+
+
+class TestReconcile:
+    async def test_books_that_agree_have_no_finding(self, store: Shop) -> None:
+        await store.collect(await billed(store, 100, 200))
+        assert await store.reconcile() == 0
+        run: Any = await store.books.world.admin.fetchrow(
+            "SELECT * FROM reconciliation WHERE tenant_id = $1", store.books.isv
+        )
+        assert (run["collects"], run["statements"], run["invoices"], run["findings"]) == (
+            True,
+            1,
+            1,
+            0,
+        )
+
+    async def test_a_state_that_no_event_told_is_found_and_then_settled(self, store: Shop) -> None:
+        await store.collect(await billed(store, 100))
+        store.fake.control.pay((await store.at_stripe())[0].id)
+        assert await store.reconcile() == 1
+        assert await store.findings() == ["status_drift"]
+        assert await store.reconcile() == 0
+        assert await store.findings() == []
+
+    async def test_an_invoice_that_nobody_billed_is_found(self, store: Shop) -> None:
+        await store.collect(await billed(store, 100))
+        customer = (await store.at_stripe())[0].customer
+        body: Body = {"customer": customer, "currency": "eur", "auto_advance": False}
+        stranger = await store.gateway.create_invoice(body, "stranger")
+        assert await store.reconcile() == 0  # it may be one that is being made
+        await store.gateway.add_lines(
+            stranger.id, {"lines": [{"amount": 5, "description": "x"}]}, "stranger-1"
+        )
+        await store.gateway.finalize_invoice(stranger.id, {}, "stranger-2")
+        await store.reconcile()
+        assert await store.findings() == ["unknown_invoice"]
+
+    async def test_a_void_at_stripe_is_found(self, store: Shop) -> None:
+        await store.collect(await billed(store, 100))
+        await store.gateway.void_invoice((await store.at_stripe())[0].id, "void")
+        await store.reconcile()
+        assert await store.findings() == ["status_drift"]
+        # Taken over, it still is an invoice of ours that nobody asks for.
+        await store.reconcile()
+        assert await store.findings() == ["status_drift"]
+        assert [row["external_status"] for row in await store.rows()] == [InvoiceStatus.VOID]
+
+    async def test_a_ledger_that_was_edited_is_found(self, store: Shop) -> None:
+        await store.collect(await billed(store, 100))
+        await store.books.world.admin.execute("SET session_replication_role = replica")
+        await store.books.world.admin.execute(
+            "UPDATE statement_line SET amount = amount + 1 WHERE tenant_id = $1", store.books.isv
+        )
+        await store.books.world.admin.execute("SET session_replication_role = origin")
+        await store.reconcile()
+        assert await store.findings() == ["ledger_drift"]
+
+    async def test_an_open_finding_blocks_the_next_closing(self, store: Shop) -> None:
+        await store.collect(await billed(store, 100))
+        await store.gateway.void_invoice((await store.at_stripe())[0].id, "void")
+        await store.reconcile()
+        await store.books.unit(at=APRIL, accepted=APRIL)
+        with pytest.raises(ClosingBlockedError) as blocked:
+            await store.books.close(APRIL_CLOSES)
+        assert blocked.value.extra == {"reason": "findings"}
