@@ -30,6 +30,7 @@ from flatbed.billing.gateway.settings import StripeSettings
 from flatbed.billing.reconciliation.tasks import reconciling
 from flatbed.billing.statements import tasks as statements
 from flatbed.billing.statements.closing import COLLECT_JOB
+from flatbed.billing.statements.paper import Press
 from flatbed.billing.stripe_events.inbox import APPLY_JOB
 from flatbed.billing.stripe_events.tasks import applying
 from flatbed.billing.usage.opening import CLOSING_JOB
@@ -68,6 +69,7 @@ class Program:
     readiness: Readiness
     admission: Admission
     collector: Collector
+    press: Press = field(default_factory=Press.open)
     deadlines: DeadlineHandlers = field(
         default_factory=lambda: {
             **nurture.DEADLINES,
@@ -148,7 +150,17 @@ def build(settings: KernelSettings) -> Program:
     readiness = Readiness(url)
     admission = Admission(settings.pool_size, seconds=settings.admission_seconds)
     return Program(
-        settings, database, keyring, oauth, gate, url, jobs, readiness, admission, collector
+        settings,
+        database,
+        keyring,
+        oauth,
+        gate,
+        url,
+        jobs,
+        readiness,
+        admission,
+        collector,
+        Press.open(),
     )
 
 

@@ -24,3 +24,12 @@ class PeriodClosedError(Problem):
     code = "period-closed"
     title = "The period is closed"
     advice = "Read its statements; corrections are made in a later period."
+
+
+class NoElectronicInvoiceError(Problem):
+    """EN 16931 does not admit this document; `broken_rules` names why. The PDF is there."""
+
+    status = 409
+    code = "no-electronic-invoice"
+    title = "There is no EN 16931 data for this document"
+    advice = "Fill in what `broken_rules` asks for, for later invoices; the PDF can be read."

@@ -5,9 +5,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from flatbed.billing.ids import InvoiceId, PeriodId, StatementId, UsageEntryId
-from flatbed.billing.statements import closing, explaining, reading
+from flatbed.billing.statements import closing, explaining, paper, reading
+from flatbed.billing.statements.errors import NoElectronicInvoiceError
 from flatbed.billing.statements.schemas import (
     ClosingRead,
+    DocumentFormat,
     InvoicePage,
     InvoiceRead,
     LinePage,
@@ -22,6 +24,7 @@ from flatbed.billing.statements.schemas import (
 from flatbed.billing.usage import decisions
 from flatbed.tenants.access.calls import TenantCall, TenantRead
 from flatbed.tenants.access.require import require
+from flatbed.tenants.kit.after_commit import AfterCommit
 from flatbed.tenants.kit.canonical import canonical
 from flatbed.tenants.kit.http import Listed, reply
 
@@ -160,6 +163,44 @@ async def list_invoices(
 async def get_invoice(invoice_id: InvoiceId, call: Reader) -> Response:
     """Read one invoice or credit note."""
     return reply(await reading.invoice(call.session, invoice_id))
+
+
+@router.get(
+    "/invoices/{invoice_id}/document",
+    operation_id="get_invoice_document",
+    response_class=Response,
+    responses={
+        200: {
+            "content": {
+                "application/pdf": {"schema": {"type": "string", "format": "binary"}},
+                "application/xml": {"schema": {"type": "string"}},
+            }
+        }
+    },
+)
+async def get_invoice_document(
+    invoice_id: InvoiceId,
+    call: Reader,
+    wanted: Annotated[
+        DocumentFormat,
+        Query(alias="format", description="The PDF carries the EN 16931 XML, where there is one."),
+    ] = DocumentFormat.PDF,
+) -> Response:
+    """Read an invoice or credit note as a file: PDF with EN 16931 data, or these data alone."""
+    program = call.request.app.state.program
+    base_url = program.settings.public_url.rstrip("/")
+    document = await paper.document_of(call.session, invoice_id, base_url=base_url)
+
+    async def finish() -> Response:
+        made = await program.press.set(document)
+        content = made.pdf if wanted is DocumentFormat.PDF else made.xml
+        if content is None:
+            raise NoElectronicInvoiceError(extra={"broken_rules": list(made.broken_rules)})
+        name = f"{document.number}.{wanted.value}"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return Response(content, headers=headers, media_type=f"application/{wanted.value}")
+
+    return AfterCommit(finish)
 
 
 @router.post(

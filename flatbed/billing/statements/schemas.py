@@ -1,6 +1,7 @@
 """What the API gives for periods, statements and invoices. Money is integer minor units."""
 
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -111,6 +112,13 @@ class InvoiceRead(Output):
     issued_at: datetime
     issued_on: date
     due_on: date
+
+
+class DocumentFormat(StrEnum):
+    """The file that is wanted."""
+
+    PDF = "pdf"
+    XML = "xml"
 
 
 class InvoicePage(Page):

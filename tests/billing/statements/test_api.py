@@ -1,10 +1,13 @@
 """Periods, statements, invoices and accounts over HTTP, with real tokens."""
 
+import io
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from lxml import etree
+from pypdf import PdfReader
 
 from flatbed.billing.facade import Basis, accept_usage
 from flatbed.billing.statements.rules.proof import verify_proof
@@ -15,6 +18,11 @@ from tests.billing.statements.closed import PROFILE, closed_month
 from tests.billing.world import CALLER, PRICE
 from tests.support.postgres import TestDatabase
 
+GERMAN = {
+    "legal_name": "ISV Software AG",
+    "address": {"line1": "Am Kai 1", "postal_code": "20457", "city": "Hamburg", "country": "DE"},
+    "purchase_order": "4711",
+}
 ACCOUNT = {
     "legal_name": "ISV Software AG",
     "address": {"line1": "Am Kai 1", "postal_code": "8001", "city": "Zürich", "country": "CH"},
@@ -98,6 +106,36 @@ class TestStatements:
         for role in ("hunter", "lead", "compliance"):
             staff = (await world.staff(role)).at(isv)
             assert (await staff.get("/v1/statements")).status_code == 403
+
+
+class TestDocument:
+    async def test_an_invoice_is_a_pdf_that_carries_its_data(self, world: World, isv: Isv) -> None:
+        await isv.client.patch("/v1/billing-account", GERMAN, version=0)
+        month = await closed_month(world, isv)
+        path = f"/v1/invoices/{month.invoice}/document"
+        pdf = await isv.client.get(path)
+        assert pdf.headers["content-type"] == "application/pdf"
+        assert pdf.headers["content-disposition"] == 'attachment; filename="R-000001.pdf"'
+        reader = PdfReader(io.BytesIO(pdf.content))
+        text = "".join(page.extract_text() for page in reader.pages)
+        for word in ("R-000001", "4.500,00", "5.355,00", "ISV Software AG", "4711"):
+            assert word in text
+        xml = await isv.client.get(path, params={"format": "xml"})
+        assert xml.content == reader.attachments["factur-x.xml"][0]
+        totals = etree.fromstring(xml.content).findall(".//{*}GrandTotalAmount")
+        assert [one.text for one in totals] == ["5355.00"]
+        other = (await world.isv()).client
+        assert (await other.get(path)).status_code == 404
+
+    async def test_where_en_16931_has_no_form_the_pdf_is_still_there(
+        self, world: World, isv: Isv
+    ) -> None:
+        month = await closed_month(world, isv, currency="KWD", unit_price=1_500)
+        path = f"/v1/invoices/{month.invoice}/document"
+        assert (await isv.client.get(path)).content.startswith(b"%PDF")
+        answer = await isv.client.get(path, params={"format": "xml"})
+        assert (answer.status_code, answer.json()["code"]) == (409, "no-electronic-invoice")
+        assert answer.json()["broken_rules"]
 
 
 class TestClosePeriod:
