@@ -6,7 +6,7 @@ The document is made from the routes and the permission table, and committed as
 
 import copy
 import threading
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 
@@ -42,6 +42,10 @@ STATUS_TEXT = {
     "431": "The headers are too large.",
     "503": "The service is busy.",
 }
+
+FRESH: Final = frozenset({"create_payment_setup", "create_portal_session"})
+"""A page of the payment provider is short-lived and changes nothing of ours: repeated, the request
+answers with a fresh one, never with one that has ended."""
 
 
 def install(app: FastAPI) -> None:
@@ -109,12 +113,13 @@ def _operation(method: str, operation: dict[str, Any]) -> None:
         if parameter["schema"].pop(NEEDED, False):
             parameter["required"] = True
             parameter["schema"] = {"type": "string"}
-    parameters += list(_headers(method, permission))
+    keyed = method == "post" and operation["operationId"] not in FRESH
+    parameters += list(_headers(permission, keyed=keyed))
     for status in _statuses(method, operation):
         operation["responses"][status] = {"$ref": f"#/components/responses/Problem{status}"}
 
 
-def _headers(method: str, permission: Permission) -> list[dict[str, Any]]:
+def _headers(permission: Permission, *, keyed: bool) -> list[dict[str, Any]]:
     found = []
     if permission.plane is not OperationPlane.AGENCY:
         found.append(
@@ -125,7 +130,7 @@ def _headers(method: str, permission: Permission) -> list[dict[str, Any]]:
                 {"type": "string", "pattern": "^org_[0-7][0-9a-hjkmnp-tv-z]{25}$"},
             )
         )
-    if method == "post":
+    if keyed:
         found.append(
             _header(
                 "Idempotency-Key",

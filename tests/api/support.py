@@ -26,6 +26,7 @@ from flatbed.tenants.kit.settings import KernelSettings
 from flatbed.tenants.oauth.first_client import create_realm
 from tests.support.apps import Pool
 from tests.support.postgres import TestDatabase
+from tests.support.till import with_stripe
 
 BASE_URL = "http://flatbed.example"
 SECRET = "a test deployment's secret, 32 bytes or more"
@@ -237,7 +238,7 @@ async def _client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 @asynccontextmanager
 async def new_world(database: TestDatabase, *, kind: RealmKind = "sandbox") -> AsyncIterator[World]:
     """A fresh realm on a running program."""
-    program = build(settings_for(database))
+    program = with_stripe(build(settings_for(database)))
     async with serving(program) as http:
         first = await create_realm(
             program.database,

@@ -26,6 +26,7 @@ from flatbed.tenants.access.require import TENANT_HEADER
 from flatbed.tenants.kit.settings import KernelSettings
 from tests.bad_input.scene import OPERATIONS, Scene
 from tests.isolation.document import DOCUMENT
+from tests.support.till import with_stripe
 
 SLOWEST = 1.0
 """Seconds."""
@@ -152,7 +153,7 @@ def excused(status: int, body: bytes, sent: Collection[str]) -> str:
 def served(settings: KernelSettings) -> Iterator[FastAPI]:
     """The application on Schemathesis' own event loop, closed in the end."""
     try:
-        yield create_app(lambda: build(settings))
+        yield create_app(lambda: with_stripe(build(settings)))
     finally:
         shutdown_lifespans()
 
