@@ -248,7 +248,8 @@ class Crew:
             self.tally.replayed += 1
             await self.answered(act, again=True)
         await self.settled()
-        assert await self.findings(acts) == []
+        found = await self.findings(acts)
+        assert found == [], found
         self.done += [act for act in acts if act.what != "token"]
 
     async def answered(self, act: Act, *, again: bool = False) -> None:
