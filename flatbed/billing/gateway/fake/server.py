@@ -23,13 +23,6 @@ class DroppingProtocol(HttpToolsProtocol):
         self.scope[DROP] = self.transport.abort  # type: ignore[typeddict-unknown-key]  # a key of our own
 
 
-class Server(uvicorn.Server):
-    """Uvicorn, which leaves signals to who runs it."""
-
-    def install_signal_handlers(self) -> None:
-        """See above."""
-
-
 def configured(fake: FakeStripe) -> uvicorn.Config:
     """How uvicorn serves the fake."""
     return uvicorn.Config(
@@ -45,6 +38,9 @@ def configured(fake: FakeStripe) -> uvicorn.Config:
 
 async def serve(fake: FakeStripe, listener: socket.socket, server: uvicorn.Server) -> None:
     """Serve the fake on a socket, and deliver its webhooks, until the server is told to stop."""
+    # asyncio sets it on sockets that say they are TCP, which those of `socket.create_server` do
+    # not; without it the body of every answer waits 40 ms until its head is acknowledged.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     delivering = asyncio.create_task(fake.keep_delivering())
     try:
         await server.serve(sockets=[listener])
