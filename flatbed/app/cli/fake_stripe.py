@@ -72,8 +72,12 @@ def _validator() -> Validator | None:
     try:
         return stripe_document()
     except DocumentMissingError as error:
-        errors.print(f"{error}: requests are not held against Stripe's OpenAPI document")
+        _say(f"{error}: requests are not held against Stripe's OpenAPI document")
         return None
+
+
+def _say(text: str) -> None:
+    errors.print(text, highlight=False, soft_wrap=True)
 
 
 async def _serve(
@@ -99,7 +103,7 @@ async def _serve(
             fake = FakeStripe(
                 key=key, endpoint=endpoint, validator=validator, state=state, public_url=base
             )
-            errors.print(f"Fake Stripe answers at {base} (FLATBED_STRIPE_BASE_URL)")
+            _say(f"Fake Stripe answers at {base} (FLATBED_STRIPE_BASE_URL)")
             if endpoint is not None:
-                errors.print(f"Webhooks go to {webhook_url}, signed with {secret}", soft_wrap=True)
+                _say(f"Webhooks go to {webhook_url}, signed with {secret}")
             await serve(fake, listener, uvicorn.Server(configured(fake)))

@@ -94,6 +94,7 @@ async def in_process(fake: FakeStripe | None = None, **more: Any) -> AsyncIterat
     async with raw:
         yield Place(gateway, raw, stripe, time)
     await gateway.close()
+    stripe.close()
 
 
 @asynccontextmanager
