@@ -7,6 +7,7 @@ an event's object leaks a parameter into the query.
 """
 
 import asyncio
+import logging
 import random
 import re
 import time
@@ -34,8 +35,10 @@ from flatbed.billing.gateway.views import Body
 
 # Otherwise the library sends what machine this is, and an id that it writes into the home folder.
 stripe.enable_telemetry = False
+# It logs Stripe's messages and, below that, whole bodies: names, addresses, half a key.
+logging.getLogger("stripe").setLevel(logging.CRITICAL)
 
-CODE: Final = re.compile(r"[a-z0-9_]{1,64}")
+CODE: Final = re.compile(r"(?!(sk|rk|whsec)_)[a-z0-9_]{1,64}")
 PARAMETER: Final = re.compile(r"[A-Za-z0-9_\[\].-]{1,100}")
 REQUEST: Final = re.compile(r"req_[A-Za-z0-9]{1,64}")
 KEY: Final = re.compile(rf"[!-~]{{1,{LONGEST_KEY}}}")
@@ -89,8 +92,8 @@ class _Http(stripe.HTTPXClient):
             answer = await self._client_async.request(
                 method, url, headers=headers, content=post_data, timeout=self._wait
             )
-        except httpx.RequestError:
-            raise stripe.APIConnectionError("network", should_retry=True) from None
+        except httpx.RequestError as error:
+            self._handle_request_error(error)
         return answer.content, answer.status_code, answer.headers
 
     def sleep_async(self, secs: Any) -> Awaitable[None]:  # noqa: ANN401 - a number of the library's own kind
