@@ -14,7 +14,7 @@ from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.database.session import Caller
 from flatbed.tenants.kit.ids import decode, uuid7
 from tests.candidates.factory import Site, Worked, company, site
-from tests.faults.repeated import Act, ClockMove, SignIn
+from tests.faults.repeated import Act, ClockMove, SignIn, surely
 from tests.qualifications.factory import ANSWER, DISPUTE, Qualified
 from tests.qualifications.stock import stock
 
@@ -285,7 +285,7 @@ class Stage:
     async def closings(self, number: int) -> list[Act]:
         """Time passes over the end of a month in which something was accepted."""
         for one in await self._qualified(number):
-            await self.site.isv.client.made(f"{one.path}/acceptance")
+            await surely(self.site.isv.client, f"{one.path}/acceptance")
         await self._until(CLOSING_DUE)
         return [self._clock() for _ in range(number)]
 
@@ -301,15 +301,15 @@ class Stage:
         """A billed unit is voided for fraud, and the month ends in which it was."""
         made = await self._qualified(number)
         for one in made:
-            await self.site.isv.client.made(f"{one.path}/acceptance")
+            await surely(self.site.isv.client, f"{one.path}/acceptance")
         await self._until(CLOSING_DUE)
         await self._clock().attempt()
         await self._until(COLLECTED)
         for one in made:
-            await self.site.isv.client.made(f"{one.path}/disputes", {**DISPUTE, "fraud": True})
-            await self.site.lead.made(f"{one.path}/answer", ANSWER)
+            await surely(self.site.isv.client, f"{one.path}/disputes", {**DISPUTE, "fraud": True})
+            await surely(self.site.lead, f"{one.path}/answer", ANSWER)
             decision = {"decision": "voided", "reason": "It was made up."}
-            await self.site.lead.made(f"{one.path}/decision", decision)
+            await surely(self.site.lead, f"{one.path}/decision", decision)
         await self._until(CLOSING_DUE)
         return [self._clock() for _ in range(number)]
 
@@ -347,7 +347,7 @@ class Stage:
 
     async def _qualified(self, number: int) -> list[Qualified]:
         ready = await stock(self.site, number)
-        made = [await self.site.hunter.made(f"{one.path}/qualifications") for one in ready]
+        made = [await surely(self.site.hunter, f"{one.path}/qualifications") for one in ready]
         return [Qualified(one, row["id"]) for one, row in zip(ready, made, strict=True)]
 
     async def _draft(self, quantity: int = 3) -> dict[str, Any]:

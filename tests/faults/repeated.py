@@ -1,5 +1,6 @@
 """A request that is repeated with its key until it is answered, and what it must have done."""
 
+import asyncio
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ OK: Final = frozenset({200, 201, 202})
 WAIT: Final = frozenset({409, 429})
 """Somebody still works under the key, or the server asks to come again."""
 UNAVAILABLE: Final = 503
+PATIENT: Final = 100
+PAUSE: Final = 0.05
 
 
 class ActError(AssertionError):
@@ -124,3 +127,17 @@ class ClockMove(Act):
 
     def _remembered(self, answer: httpx.Response) -> Any:
         return answer.json()["now"]
+
+
+async def surely(client: Client, path: str, body: Any = None) -> dict[str, Any]:
+    """POST what an act needs, again while the server is busy with what happened before."""
+    key = uuid7().hex
+    for _ in range(PATIENT):
+        answer = await client.post(path, body, key=key)
+        if answer.status_code in OK:
+            found: dict[str, Any] = answer.json()
+            return found
+        if answer.status_code != UNAVAILABLE and answer.status_code not in WAIT:
+            break
+        await asyncio.sleep(PAUSE)
+    raise ActError(f"{path}: {answer.status_code} {answer.text}")
