@@ -131,7 +131,7 @@ class ClockMove(Act):
 
 async def surely(client: Client, path: str, body: Any = None) -> dict[str, Any]:
     """POST what an act needs, again while the server is busy with what happened before."""
-    key = uuid7().hex
+    key, answer = uuid7().hex, httpx.Response(UNAVAILABLE)
     for _ in range(PATIENT):
         answer = await client.post(path, body, key=key)
         if answer.status_code in OK:
