@@ -15,7 +15,7 @@ from tests.billing.proof.machine import BillingMachine
 from tests.billing.world import World
 from tests.support.postgres import TestDatabase
 
-RUNS, LONG_RUNS = 20, 5_000
+RUNS, LONG_RUNS = 60, 5_000
 STEPS = 12
 SECONDS = 60
 FLOORS = {
