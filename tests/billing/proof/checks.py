@@ -95,7 +95,7 @@ async def gather(plain: Plain, tenant_id: UUID, model: Model) -> Evidence:
 
 async def fingerprint(plain: Plain, tenant_id: UUID, upto: int) -> dict[str, str]:
     """A digest of each closed statement's rows, and of the entries up to a sequence number."""
-    found = {}
+    found = dict[str, str]()
     for table, column in (
         ("statement", "id"),
         ("statement_line", "statement_id"),
@@ -167,6 +167,9 @@ def one_fate(found: Evidence) -> None:
             if one["kind"] == "qualified" or one["amount"]
         }
         assert due == set(fates) & set(found.by_id), "3: an entry without a fate, or too early"
+        for one in found.entries:
+            is_after = one["sequence"] > statements[0]["ledger_to"]
+            assert not (is_after and starts[one["period_id"]] <= period), "3: closed period"
     approvals = {one["entry_id"] for one in found.decisions if one["decision"] == "written_off"}
     for one in found.decisions:
         assert one["decision"] != "written_off" or (one["actor"] and one["reason"]), "3: by name"
@@ -182,7 +185,8 @@ def sums_agree(found: Evidence) -> None:
     for one in found.statements:
         assert one["total"] == sum(line["amount"] for line in lines[one["id"]]), "4: lines"
         net = sum(
-            each["net"] if each["kind"] == "invoice" else -each["net"] for each in invoices[one["id"]]
+            each["net"] if each["kind"] == "invoice" else -each["net"]
+            for each in invoices[one["id"]]
         )
         assert one["total"] == net, "4: invoices"
         totals[one["currency"]] += one["total"]
@@ -281,6 +285,7 @@ def own_entries(found: Evidence) -> None:
 def caps_hold(found: Evidence) -> None:
     """Invariant 14: what is live fits the caps, counted from the rows."""
     campaigns = {one.fact.campaign.ref: one.fact.campaign for one in found.model.units.values()}
+    charged = found.charged
     units: Counter[tuple[UUID, str]] = Counter()
     money: Counter[tuple[UUID, str]] = Counter()
     for one in found.entries:
@@ -288,7 +293,7 @@ def caps_hold(found: Evidence) -> None:
         if is_live and one["replaces_id"] is None:
             for bucket in ("", one["month"]):
                 units[one["campaign_ref"], bucket] += 1
-                money[one["campaign_ref"], bucket] += found.charged.get(one["id"], one["amount"])
+                money[one["campaign_ref"], bucket] += charged.get(one["id"], int(one["amount"]))
     for (ref, bucket), count in units.items():
         for limit, value in _limits(campaigns[ref], bucket, count, money[ref, bucket]):
             assert limit is None or value <= limit, f"14: {value} over {limit}"

@@ -26,6 +26,7 @@ from flatbed.billing.facade import (
 )
 from flatbed.billing.statements import closing
 from flatbed.billing.usage.decisions import write_off
+from flatbed.tenants.kit.audit import record
 from flatbed.tenants.kit.database.session import TenantSession
 from flatbed.tenants.kit.failpoints import FailpointError
 from flatbed.tenants.kit.ids import uuid7
@@ -35,6 +36,8 @@ from tests.billing.world import World
 
 T = TypeVar("T")
 DIED = "died"
+QUALIFIED = "qualification.qualified"
+"""The audit row of a qualified candidate."""
 EVIDENCE = "e" * 64
 
 
@@ -126,6 +129,8 @@ class Isv:
         match fact:
             case Meter():
                 async with self._at(fact.at) as session:
+                    # What qualifies the candidate, in the same transaction.
+                    record(session, QUALIFIED, "qual", fact.source)
                     await record_usage(session, self._request(fact))
             case Decide():
                 async with self._at(fact.at) as session:

@@ -22,7 +22,7 @@ class Campaign:
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """A unit is qualified. ``source`` names it everywhere; ``occurred`` is before ``at`` if late."""
+    """A unit is qualified; ``source`` names it. A late one ``occurred`` before ``at``."""
 
     at: datetime
     source: UUID

@@ -99,17 +99,23 @@ async def _statements(plain: Plain, tenant_id: UUID) -> list[dict[str, Any]]:
     lines, rest, invoices = [
         await plain.fetch(sql, tenant_id)
         for sql in (
-            "SELECT l.statement_id, l.kind, e.source_id, l.amount, l.rank, l.late, l.carried_over"
-            " FROM statement_line l"
-            " JOIN usage_entry e ON (e.tenant_id, e.id) = (l.tenant_id, l.entry_id)"
-            " WHERE l.tenant_id = $1 ORDER BY l.position",
-            "SELECT r.statement_id, e.source_id, r.fate, r.amount FROM statement_rest r"
-            " JOIN usage_entry e ON (e.tenant_id, e.id) = (r.tenant_id, r.entry_id)"
-            " WHERE r.tenant_id = $1",
-            "SELECT i.statement_id, i.kind, i.net, i.tax, s.number FROM invoice i"
-            " LEFT JOIN invoice c ON (c.tenant_id, c.id) = (i.tenant_id, i.corrects_id)"
-            " LEFT JOIN statement s ON (s.tenant_id, s.id) = (c.tenant_id, c.statement_id)"
-            " WHERE i.tenant_id = $1",
+            (
+                "SELECT l.statement_id, l.kind, e.source_id, l.amount, l.rank, l.late,"
+                " l.carried_over FROM statement_line l"
+                " JOIN usage_entry e ON (e.tenant_id, e.id) = (l.tenant_id, l.entry_id)"
+                " WHERE l.tenant_id = $1 ORDER BY l.position"
+            ),
+            (
+                "SELECT r.statement_id, e.source_id, r.fate, r.amount FROM statement_rest r"
+                " JOIN usage_entry e ON (e.tenant_id, e.id) = (r.tenant_id, r.entry_id)"
+                " WHERE r.tenant_id = $1"
+            ),
+            (
+                "SELECT i.statement_id, i.kind, i.net, i.tax, s.number FROM invoice i"
+                " LEFT JOIN invoice c ON (c.tenant_id, c.id) = (i.tenant_id, i.corrects_id)"
+                " LEFT JOIN statement s ON (s.tenant_id, s.id) = (c.tenant_id, c.statement_id)"
+                " WHERE i.tenant_id = $1"
+            ),
         )
     ]
     found = await plain.fetch(
