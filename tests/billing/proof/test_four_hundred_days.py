@@ -1,4 +1,4 @@
-"""Four hundred days of five ISVs in five time zones: leap day, summer times, a move, three currencies.
+"""Four hundred days of five ISVs in five time zones and three currencies, a leap day among them.
 
 The model of ``model.py`` gets the same facts; at the end the books must be the model's.
 """
