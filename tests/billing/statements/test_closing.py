@@ -1,6 +1,7 @@
 """Closing a period: what is billed, held, given back, and under which numbers."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +9,7 @@ import pytest
 
 from flatbed.billing.facade import NotBilledError, UsageStateError, verify_ledger
 from flatbed.billing.statements.errors import ClosingBlockedError, PeriodClosedError
+from flatbed.billing.statements.rules.proof import verify_proof
 from flatbed.billing.statements.rules.rating import Fate, LineKind
 from flatbed.tenants.kit.ids import uuid7
 from flatbed.tenants.kit.problems import NotFoundError
@@ -49,6 +51,19 @@ class TestClose:
             str(voided.entry_id): Fate.CANCELLED,
             str(given_up.entry_id): Fate.WRITTEN_OFF,
         }
+
+    async def test_a_unit_that_is_voided_in_the_grace_is_told_by_its_own_period(
+        self, books: Books
+    ) -> None:
+        voided = await books.unit(accepted=later(1))
+        await books.void(voided.entry_id, at=MARCH_CLOSES - timedelta(days=2))
+        [march] = await books.close(MARCH_CLOSES)
+        proof = await books.proof(march.id)
+        assert verify_proof(proof) == []
+        [rest] = proof["statement"]["rest"]
+        assert (rest["entry_id"], rest["fate"]) == (str(voided.entry_id), Fate.CANCELLED)
+        [april] = await books.close(APRIL_CLOSES)
+        assert (await books.proof(april.id))["statement"]["rest"] == []
 
     async def test_what_was_held_is_billed_when_it_is_accepted_and_told_of_once(
         self, books: Books

@@ -108,7 +108,9 @@ async def ended(session: TenantReadSession, until: datetime) -> list[Rest]:
             reversal,
             and_(reversal.tenant_id == UsageEntry.tenant_id, reversal.reverses_id == UsageEntry.id),
         )
-        .join(Period, _of(Period, reversal.period_id))
+        # The unit's own period, not the reversal's: voided in the grace, it would be on no
+        # statement of the period that it belongs to.
+        .join(Period, _of(Period, UsageEntry.period_id))
         .where(Period.starts_at <= until)
     )
     written_off = (

@@ -35,6 +35,8 @@ CONTENT: Final = tuple(
     column.key for column in UsageEntry.__table__.columns if column.key not in OUTSIDE
 )
 """The columns that an entry's hash covers: all but the hashes themselves."""
+_Reversal = aliased(UsageEntry, name="reversal")
+"""Made once: an alias of so many columns costs more than the query."""
 
 
 async def lock_counters(
@@ -214,14 +216,13 @@ async def is_reversed(session: TenantReadSession, entry_id: UUID) -> bool:
 
 async def live(session: TenantReadSession, unit_keys: Sequence[str]) -> bool:
     """Whether an unreversed entry stands under one of these keys."""
-    reversal = aliased(UsageEntry)
     statement = select(
         exists().where(
             UsageEntry.tenant_id == session.tenant_id,
             UsageEntry.kind == word(QUALIFIED),
             UsageEntry.unit_key.in_(unit_keys),
             ~exists().where(
-                reversal.tenant_id == session.tenant_id, reversal.reverses_id == UsageEntry.id
+                _Reversal.tenant_id == session.tenant_id, _Reversal.reverses_id == UsageEntry.id
             ),
         )
     )

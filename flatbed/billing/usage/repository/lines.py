@@ -10,6 +10,8 @@ from sqlalchemy.orm import aliased
 from flatbed.billing.usage.models import StatementLine, UsageEntry
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
 
+_Reversal = aliased(UsageEntry, name="reversal")
+
 
 async def billed(session: TenantReadSession, entry_id: UUID) -> int | None:
     """What an entry's line bills in minor units, None if it stands on no statement."""
@@ -48,13 +50,12 @@ async def last_rank(session: TenantReadSession, campaign_ref: UUID, currency: st
 
 async def is_replaced(session: TenantReadSession, entry_id: UUID) -> bool:
     """Whether a live entry replaces this one."""
-    reversal = aliased(UsageEntry)
     statement = select(
         exists().where(
             UsageEntry.tenant_id == session.tenant_id,
             UsageEntry.replaces_id == entry_id,
             ~exists().where(
-                reversal.tenant_id == session.tenant_id, reversal.reverses_id == UsageEntry.id
+                _Reversal.tenant_id == session.tenant_id, _Reversal.reverses_id == UsageEntry.id
             ),
         )
     )

@@ -1,0 +1,163 @@
+"""What closing and recording cost: many lines, many tenants, a long ledger. Long forms measure."""
+
+import asyncio
+import os
+import statistics
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+
+from flatbed.billing.facade import Basis, accept_all, record_all
+from flatbed.billing.statements import closing
+from flatbed.tenants.kit.database.engine import Database, create_engine
+from flatbed.tenants.kit.database.migrate import upgrade
+from flatbed.tenants.kit.database.provision import provision
+from flatbed.tenants.kit.database.urls import connect, with_database
+from flatbed.tenants.kit.embedded.server import EmbeddedPostgres
+from flatbed.tenants.kit.ids import uuid7
+from tests.billing.statements.books import MARCH_CLOSES, TIERED, Books, fill_in_seller, later
+from tests.billing.world import NOON, World, request
+from tests.support.postgres import passwords
+
+CLOSING_SECONDS = 20
+BATCH = 2_000
+TENANTS = 8
+ENTRIES = """
+INSERT INTO usage_entry (tenant_id, id, sequence, previous_hash, hash, kind, units, amount,
+  currency, unit_key, generation, source, source_id, campaign_ref, programme_ref, price_ref,
+  evidence_hash, occurred_at, month, recorded_at, period_id, format)
+SELECT e.tenant_id, gen_random_uuid(), e.sequence + n, e.previous_hash, e.hash, e.kind, e.units,
+  e.amount, e.currency, gen_random_uuid()::text, 1, e.source, gen_random_uuid(), e.campaign_ref,
+  e.programme_ref, e.price_ref, e.evidence_hash, e.occurred_at, e.month, e.recorded_at,
+  e.period_id, e.format
+FROM usage_entry e, generate_series(1, $2::int) n
+WHERE e.tenant_id = $1 AND e.sequence = 1
+"""
+"""Copies of a tenant's first entry; their hashes are of no use to a writer."""
+
+
+async def closed_in(books: Books, lines: int) -> float:
+    """The seconds that closing a period of so many lines takes."""
+    campaigns = [uuid7() for _ in range(10)]
+    for start in range(0, lines, BATCH):
+        units = [
+            request(campaign_ref=campaigns[n % 10], tiers=TIERED, unit_price=100)
+            for n in range(start, min(start + BATCH, lines))
+        ]
+        async with books.world.at(books.isv) as session:
+            made = await record_all(session, units)
+            accepted = [(one.entry_id, later(1)) for one in made]
+            await accept_all(session, accepted, basis=Basis.PERSON, actor="x")
+    period = await books.oldest()
+    began = time.monotonic()
+    async with books.world.at(books.isv, MARCH_CLOSES) as session:
+        [statement] = await closing.close(session, period)
+    seconds = time.monotonic() - began
+    assert await books.world.count("statement_line", books.isv) == lines
+    assert (await books.explain(statement)).matches
+    print(f"{lines} lines closed in {seconds:.1f} s")  # noqa: T201 - the measure
+    return seconds
+
+
+async def lengthened(world: World, entries: int) -> UUID:
+    """An ISV with so many entries in its ledger."""
+    isv = await world.isv()
+    await world.meter(isv)
+    await world.admin.execute("SET session_replication_role = replica")
+    await world.admin.execute(ENTRIES, isv, entries - 1, timeout=1_200)
+    await world.admin.execute("SET session_replication_role = origin")
+    await world.admin.execute(
+        "UPDATE ledger_head SET sequence = $2 WHERE tenant_id = $1", isv, entries
+    )
+    return isv
+
+
+async def compared(world: World, short: int, long: int, times: int) -> float:
+    """How many times as long a unit takes in a long ledger; measured in turns."""
+    isvs = [await lengthened(world, size) for size in (short, long)]
+    await world.admin.execute("VACUUM (ANALYZE) usage_entry", timeout=600)
+    seconds: list[list[float]] = [[], []]
+    for turn in range(times + 10):
+        for isv, taken in zip(isvs, seconds, strict=True):
+            began = time.perf_counter()
+            await world.meter(isv)
+            if turn >= 10:  # the first ones prepare statements
+                taken.append(time.perf_counter() - began)
+    medians = [statistics.median(each) for each in seconds]
+    print(f"{short} against {long} entries: {medians[0] * 1e3:.2f}, {medians[1] * 1e3:.2f} ms")  # noqa: T201 - the measure
+    return medians[1] / medians[0]
+
+
+@pytest_asyncio.fixture
+async def books(world: World, isv: UUID) -> Books:
+    """The books of an ISV in Berlin."""
+    await fill_in_seller(world)
+    return Books(world, isv)
+
+
+@pytest_asyncio.fixture
+async def durable(tmp_path: Path) -> AsyncIterator[World]:
+    """A realm on a server that writes through to the disk, as in production."""
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        os.chmod(folder, 0o711)  # noqa: PTH101 - the server's user passes through when we are root
+    server = EmbeddedPostgres(tmp_path / "server", durable=True)
+    url = await asyncio.to_thread(lambda: server.start().url())
+    made = await provision(url, "recording", passwords=passwords(url))
+    await upgrade(made.owner_url)
+    admin = await connect(with_database(url, "recording"))
+    engine = Database(create_engine(made.app_url, pool_size=TENANTS))
+    world = World(engine, admin)
+    await world.begin()
+    yield world
+    await engine.close()
+    await admin.close()
+    await asyncio.to_thread(server.destroy)
+
+
+class TestClosing:
+    @pytest.mark.timeout(300)
+    async def test_a_thousand_lines_are_closed_in_no_time(self, books: Books) -> None:
+        assert await closed_in(books, 1_000) <= CLOSING_SECONDS
+
+    @pytest.mark.long
+    @pytest.mark.timeout(600)
+    async def test_ten_thousand_lines_are_closed_in_twenty_seconds(self, books: Books) -> None:
+        assert await closed_in(books, 10_000) <= CLOSING_SECONDS
+
+
+class TestRecording:
+    @pytest.mark.timeout(300)
+    async def test_a_unit_costs_the_same_in_a_ledger_ten_times_as_long(self, world: World) -> None:
+        assert await compared(world, 2_000, 20_000, 60) <= 2
+
+    @pytest.mark.long
+    @pytest.mark.timeout(3_600)
+    async def test_a_unit_costs_the_same_in_a_ledger_of_a_million(self, world: World) -> None:
+        assert await compared(world, 10_000, 1_000_000, 400) <= 1.3
+
+    @pytest.mark.long
+    @pytest.mark.timeout(600)
+    async def test_three_hundred_units_a_second_on_a_durable_server(self, durable: World) -> None:
+        assert await durable.admin.fetchval("SHOW synchronous_commit") == "on"
+        assert await durable.admin.fetchval("SHOW fsync") == "on"
+        isvs = [await durable.isv() for _ in range(TENANTS)]
+
+        async def record(isv: UUID, batch: int, times: int) -> None:
+            for _ in range(times):
+                if batch == 1:
+                    await durable.meter(isv)
+                    continue
+                async with durable.at(isv, NOON) as session:
+                    await record_all(session, [request() for _ in range(batch)])
+
+        rates = {}
+        for batch, times in ((1, 40), (25, 8)):
+            began = time.monotonic()
+            await asyncio.gather(*(record(isv, batch, times) for isv in isvs))
+            rates[batch] = TENANTS * batch * times / (time.monotonic() - began)
+        print(f"units a second, by units in a commit: {rates}")  # noqa: T201 - the measure
+        assert rates[25] >= 300
