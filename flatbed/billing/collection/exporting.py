@@ -155,10 +155,16 @@ class _Work:
         """Note what is there; the state at Stripe may be newer already, then the event tells."""
         async with self.transaction() as session:
             session.clock = await realm_clock(session)
+            now = await repository.part(session, row.invoice_id, row.part)
+            if now.state != "pending":
+                return
             values = _seen(found)
-            if await repository.change(session, row, state="done", error=None, **values):
-                figures = {"part": row.part, "status": values["external_status"]}
-                mutation(session, "invoice.collected", "inv", row.invoice_id, figures)
+            if now.revision != row.revision:
+                # An event was faster, and what it brought is newer.
+                values = {"external_id": found.id}
+            await repository.change(session, now, state="done", error=None, **values)
+            figures = {"part": row.part, "external_id": found.id}
+            mutation(session, "invoice.collected", "inv", row.invoice_id, figures)
             failpoint(Failpoint.COLLECTION_NOTED)
 
     async def postpone(self, code: str, *, is_stored: bool) -> None:

@@ -25,6 +25,21 @@ async def parts(session: TenantReadSession, invoice_id: UUID) -> Sequence[Collec
     return (await session.scalars(statement)).all()
 
 
+async def part(session: TenantSession, invoice_id: UUID, number: int) -> Collection:
+    """One row, locked until the transaction ends."""
+    statement = (
+        select(Collection)
+        .where(
+            Collection.tenant_id == session.tenant_id,
+            Collection.invoice_id == invoice_id,
+            Collection.part == number,
+        )
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return (await session.scalars(statement)).one()
+
+
 async def everything(session: TenantReadSession) -> Sequence[Collection]:
     """All rows of the tenant, by invoice and part."""
     statement = (

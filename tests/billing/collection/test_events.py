@@ -8,7 +8,7 @@ import pytest
 
 from flatbed.billing.accounts.errors import BadStandingError
 from flatbed.billing.accounts.standing import require_good_standing
-from flatbed.billing.gateway.views import Body, InvoiceStatus
+from flatbed.billing.gateway.views import Body, InvoiceStatus, InvoiceView
 from flatbed.billing.statements.errors import ClosingBlockedError
 from flatbed.billing.stripe_events.errors import WebhookRefusedError
 from tests.billing.collection.stripe import Shop
@@ -82,6 +82,24 @@ class TestApply:
             "SELECT outcome FROM gateway_event WHERE object_id = $1 LIMIT 1", stranger.id
         )
         assert outcome == "not_ours"
+
+    async def test_an_event_that_is_faster_than_our_own_note_loses_nothing(
+        self, store: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Stripe tells of the finalized invoice before the job has written that it is there."""
+        statement = await billed(store, 100)
+        finalize = store.gateway.finalize_invoice
+
+        async def overtaken(*args: Any) -> InvoiceView:
+            found = await finalize(*args)
+            store.fake.control.pay(found.id)
+            assert await store.events() > 0
+            return found
+
+        monkeypatch.setattr(store.gateway, "finalize_invoice", overtaken)
+        await store.collect(statement)
+        [row] = await store.rows()
+        assert (row["state"], row["external_status"], row["amount_paid"]) == ("done", "paid", 119)
 
 
 class TestStanding:
