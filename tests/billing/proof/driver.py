@@ -137,6 +137,10 @@ class Driver:
                 await self._act(who, unit)
             for source in list(book.model.units)[:3]:
                 await self._act(who, Decide(self.later(), source, "accepted"))
+        # So that every run begins with something that is billed and given back.
+        await self._preview_and_close(0, in_time=True)
+        billed = next(iter(self.books[0].model.units))
+        await self._act(0, Credit(self.later(), billed, 25 + picks[0] % 50))
 
     async def _act(self, who: int, fact: Fact) -> None:
         book = self.books[who]

@@ -26,7 +26,6 @@ FAILPOINTS = (
     "closing.numbered",
     "closing.billed",
     "closing.written",
-    "commit.sending",
 )
 PICK = st.integers(0, 999)
 ISV = st.sampled_from([0, 0, 0, 1])

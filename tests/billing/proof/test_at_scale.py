@@ -1,7 +1,6 @@
 """What closing and recording cost: many lines, many tenants, a long ledger. Long forms measure."""
 
 import asyncio
-import os
 import statistics
 import time
 from collections.abc import AsyncIterator
@@ -103,7 +102,8 @@ async def books(world: World, isv: UUID) -> Books:
 async def durable(tmp_path: Path) -> AsyncIterator[World]:
     """A realm on a server that writes through to the disk, as in production."""
     for folder in (tmp_path, *tmp_path.parents[:2]):
-        os.chmod(folder, 0o711)  # noqa: PTH101 - the server's user passes through when we are root
+        # The server's user passes through when we are root.
+        await asyncio.to_thread(folder.chmod, 0o711)
     server = EmbeddedPostgres(tmp_path / "server", durable=True)
     url = await asyncio.to_thread(lambda: server.start().url())
     made = await provision(url, "recording", passwords=passwords(url))
