@@ -231,8 +231,7 @@ class Driver:
             arm("")
 
     async def _end(self) -> None:
-        for who in range(len(self.books)):
-            await self._preview_and_close(who, in_time=False)
+        await self._preview_and_close(0, in_time=False)
         for book in self.books:
             await self.hold(book)
         await self._gapless()

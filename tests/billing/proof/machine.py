@@ -129,6 +129,6 @@ class BillingMachine(Driver, RuleBasedStateMachine):
         self.act(who, Move(self.later(), zone))
 
     def teardown(self) -> None:
-        """Close what is open longest, then hold every invariant against the rows."""
+        """Close once more, then hold every invariant against the rows."""
         if self.books:
             self.run(self._end())

@@ -17,14 +17,14 @@ from tests.support.postgres import TestDatabase
 RUNS, LONG_RUNS = 200, 5_000
 PARTS = 4
 """So that they share the cores."""
-STEPS = 10
+STEPS = 7
 FLOORS = {
     "entries": 7,
     "decisions": 4,
-    "statements": 4,
-    "lines": 4,
+    "statements": 3,
+    "lines": 3,
     "rest": 1,
-    "invoices": 3,
+    "invoices": 2,
     "previews": 2,
     "Close done": 2,
     "Credit done": 1,
