@@ -46,8 +46,8 @@ async def create_payment_setup(body: PaymentSetupCreate, call: Writer) -> Respon
     make = await paying.prepare_setup(
         call.session,
         call.request.app.state.program.collector,
-        success_url=str(body.success_url),
-        cancel_url=str(body.cancel_url),
+        success_url=body.success_url,
+        cancel_url=body.cancel_url,
     )
 
     async def finish() -> Response:
@@ -65,7 +65,7 @@ async def create_payment_setup(body: PaymentSetupCreate, call: Writer) -> Respon
 async def create_portal_session(body: PortalSessionCreate, call: Writer) -> Response:
     """Open the payment provider's own pages for the ISV."""
     collector = call.request.app.state.program.collector
-    make = await paying.prepare_portal(call.session, collector, return_url=str(body.return_url))
+    make = await paying.prepare_portal(call.session, collector, return_url=body.return_url)
 
     async def finish() -> Response:
         return reply(ProviderLink(url=await make()), status=201)

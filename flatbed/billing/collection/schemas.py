@@ -3,14 +3,18 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import Field, HttpUrl
+from pydantic import Field
 
 from flatbed.billing.ids import InvoiceId
 from flatbed.tenants.kit.schemas import Input, Output
 
 Link = Annotated[
-    HttpUrl,
-    Field(description="Where the provider sends the browser back to.", max_length=2000),
+    str,
+    Field(
+        pattern="^https://[a-z0-9.-]{1,253}(?::[0-9]{1,5})?(?:/[!-~]{0,1500})?$",
+        description="Where the provider sends the browser back to.",
+        examples=["https://isv.example/billing"],
+    ),
 ]
 
 

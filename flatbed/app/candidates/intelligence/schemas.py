@@ -32,7 +32,8 @@ SourceUrl = Annotated[
     str,
     Field(
         max_length=2_000,
-        pattern=r"^https?://[^\s]+$",
+        # Spelt out: what `\s` holds differs between the dialects of regular expressions.
+        pattern="^https?://[!-~\u00a1-\ud7ff]+$",
         examples=["https://partner.example/news/1"],
     ),
     AfterValidator(storable),
