@@ -260,7 +260,7 @@ class TestBillingProfile:
 
     async def test_an_iban_with_wrong_digits_is_refused(self, world: World) -> None:
         finance = (await world.staff("finance")).client
-        wrong = {**PROFILE, "iban": "DE89370400440532013001"}
+        wrong = {**PROFILE, "iban": "DE89 3704 0044 0532 0130 01"}
         answer = await finance.request("PUT", "/v1/billing-profile", json=wrong, version=0)
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/iban")
 
