@@ -31,9 +31,6 @@ from tests.faults.repeated import Act
 CLIENTS = 3
 """How many do something at once in the second round."""
 PAUSE = 0.02
-PATIENCE = 0.3
-"""Seconds after which a process that was not hit is given more to do. A client may have its answer
-before the API is hit: what is built for it at once would meet the dying database."""
 SETTLED = float(invariants.STUCK_SECONDS)
 """Seconds in which a worker must have done all that waits: a dead one's lease, and 30."""
 
@@ -123,7 +120,7 @@ class Crew:
         child = self.house.children[place.role]
         before = 0 if place.at_start else child.fired()
         await asyncio.gather(*(act.attempt() for act in acts))
-        end, more = time.monotonic() + SECONDS, time.monotonic() + PATIENCE
+        end, more = time.monotonic() + SECONDS, time.monotonic() + place.patience
         while child.fired() == before:
             if time.monotonic() > end:
                 raise HouseError(f"{spec} did not fire: {child.logged[-3000:]}")
@@ -131,7 +128,7 @@ class Crew:
                 (extra,) = await BUILDERS[place.act](self.stage, 1)
                 acts.append(extra)
                 await extra.attempt()
-                more = time.monotonic() + PATIENCE
+                more = time.monotonic() + place.patience
             await asyncio.sleep(0.005)
         if how is not How.POSTGRES and (code := await self.house.ended(place.role)) != EXIT_CODE:
             raise HouseError(f"{spec}: the {place.role} ended with {code}")

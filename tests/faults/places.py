@@ -12,7 +12,9 @@ from flatbed.tenants.kit.failpoints import Failpoint
 class Place:
     """How a failpoint is reached.
 
-    ``later`` is the passing of the second round, in which several clients do ``act`` at once;
+    ``patience`` is how long it may take until it is passed, in seconds; then more is done so
+    that it is. A client may have its answer before the API is hit: what is built for it at once
+    would meet the dying database. ``later`` is the passing of the second round, in which several clients do ``act`` at once;
     ``at_start`` when it is passed while the process starts; ``alone`` when a worker would do the
     same work first.
     """
@@ -22,10 +24,16 @@ class Place:
     later: int = 3
     at_start: bool = False
     alone: bool = False
+    patience: float = 0.3
 
 
 def _worker(act: str, later: int = 3) -> Place:
     return Place(act, role="worker", later=later)
+
+
+def _till(act: str = "closing", role: str = "worker") -> Place:
+    """Passed by a job that follows the closing, and by what Stripe then tells."""
+    return Place(act, role=role, later=1, patience=8)
 
 
 _CLOCK: Final = Place("clock", alone=True)
@@ -103,16 +111,16 @@ PLACES: Final[Mapping[Failpoint, Place]] = MappingProxyType(
         Failpoint.CLOSING_NUMBERED: _CLOSING,
         Failpoint.CLOSING_BILLED: _CLOSING,
         Failpoint.CLOSING_WRITTEN: _CLOSING,
-        Failpoint.COLLECTION_FROZEN: _worker("closing", later=1),
-        Failpoint.CUSTOMER_CREATED: _worker("first_closing", later=1),
-        Failpoint.COLLECTION_DRAFTED: _worker("closing", later=1),
-        Failpoint.COLLECTION_FILLED: _worker("closing", later=1),
-        Failpoint.COLLECTION_COMPARED: _worker("closing", later=1),
-        Failpoint.COLLECTION_FINALIZED: _worker("closing", later=1),
-        Failpoint.COLLECTION_NOTED: _worker("closing", later=1),
-        Failpoint.COLLECTION_CREDITED: _worker("crediting", later=1),
-        Failpoint.EVENT_KEPT: Place("closing", later=1),
-        Failpoint.EVENT_APPLIED: _worker("closing", later=1),
+        Failpoint.COLLECTION_FROZEN: _till(),
+        Failpoint.CUSTOMER_CREATED: _till("first_closing"),
+        Failpoint.COLLECTION_DRAFTED: _till(),
+        Failpoint.COLLECTION_FILLED: _till(),
+        Failpoint.COLLECTION_COMPARED: _till(),
+        Failpoint.COLLECTION_FINALIZED: _till(),
+        Failpoint.COLLECTION_NOTED: _till(),
+        Failpoint.COLLECTION_CREDITED: _till("crediting"),
+        Failpoint.EVENT_KEPT: _till(role="api"),
+        Failpoint.EVENT_APPLIED: _till(),
         Failpoint.CLOCK_MOVED: _CLOCK,
         Failpoint.CLOCK_SWEPT: _CLOCK,
     }
