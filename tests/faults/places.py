@@ -14,9 +14,9 @@ class Place:
 
     ``patience`` is how long it may take until it is passed, in seconds; then more is done so
     that it is. A client may have its answer before the API is hit: what is built for it at once
-    would meet the dying database. ``later`` is the passing of the second round, in which several clients do ``act`` at once;
-    ``at_start`` when it is passed while the process starts; ``alone`` when a worker would do the
-    same work first.
+    would meet the dying database. ``later`` is the passing of the second round, in which several
+    clients do ``act`` at once; ``at_start`` when it is passed while the process starts; ``alone``
+    when a worker would do the same work first.
     """
 
     act: str
