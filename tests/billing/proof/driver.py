@@ -140,7 +140,8 @@ class Driver:
         # So that every run begins with something that is billed and given back.
         await self._preview_and_close(0, in_time=True)
         billed = next(iter(self.books[0].model.units))
-        await self._act(0, Credit(self.later(), billed, 25 + picks[0] % 50))
+        credit = Credit(self.later(), billed, 25 + picks[0] % 50)
+        await self._die(0, credit, lambda: self.books[0].isv.dying(credit, 1 + picks[-1] % 30))
 
     async def _act(self, who: int, fact: Fact) -> None:
         book = self.books[who]
@@ -231,7 +232,13 @@ class Driver:
             arm("")
 
     async def _end(self) -> None:
-        await self._preview_and_close(0, in_time=False)
+        # So that every run ends with a closing beside others.
+        self.wait_for_grace(0)
+        sources = list(self.books[0].model.units)[-2:]
+        accepted = [Decide(self.later(), source, "accepted") for source in sources]
+        metered = self.fact(0, "meter", len(sources))
+        last = [*accepted, metered, Close(self.later(), self.oldest(0))]
+        await self._rush(0, [one for one in last if one is not None])
         for book in self.books:
             await self.hold(book)
         await self._gapless()
