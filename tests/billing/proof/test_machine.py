@@ -30,8 +30,6 @@ FLOORS = {
     "Credit done": 1,
     "rushes": 1,
     "deaths": 0.2,
-    "Void done": 0.02,
-    "Decide UsageStateError": 0.02,
 }
 """At least so many a run on average: no run passes on nothing."""
 
