@@ -127,13 +127,14 @@ async def decide(
     if row.status != REPORTED:
         raise FreeRideStateError(extra={"state": row.status})
     await check_uninvolved(session, principal, candidate, row.reported_by)
+    is_billed = body.decision == "confirmed"
+    unit = await _bill(session, candidate, row) if is_billed else None
+    row.qualification_id = None if unit is None else unit.id
+    row.status = body.decision
     row.decided_by = session.caller.actor
     row.decided_at = session.now()
     row.decision_reason = body.reason
     row.updated_at = max(row.updated_at, session.now())
-    if body.decision == "confirmed":
-        row.qualification_id = (await _bill(session, candidate, row)).id
-    row.status = body.decision
     await _tell(session, row, CaseStatus(body.decision))
     return reading.read(row, principal), row.version
 
