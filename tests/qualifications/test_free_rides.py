@@ -1,9 +1,8 @@
 """No free rides: a company worked far that the ISV contracts itself is billed."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
 
 from flatbed.app.qualifications.repository import qualified_entries
@@ -13,19 +12,21 @@ from flatbed.tenants.kit.canonical import digest
 from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.ids import decode
 from tests.api.support import Client, World
-from tests.candidates.factory import CALLER, Site, Worked, site
-from tests.qualifications.factory import CALENDAR, Qualified, instant, qualify, submit
-from tests.qualifications.guarantee.claims import FOUND, NOT_FOUND, report
+from tests.candidates.factory import CALLER, Worked, site
+from tests.qualifications.factory import Qualified, instant, qualify, submit
+from tests.qualifications.guarantee.claims import (
+    FOUND,
+    NOT_FOUND,
+    PROOF,
+    contracted,
+    report,
+    reported,
+    today,
+)
 from tests.qualifications.guarantee.test_replacement import PRICE
 from tests.qualifications.stock import stock
 from tests.qualifications.test_disputes import cards, refused
 from tests.qualifications.waiting.line import full
-
-PROOF = {"kind": "document", "description": "Their press release of the partnership."}
-
-
-def today(place: Site) -> date:
-    return place.now().astimezone(CALENDAR.zone).date()
 
 
 async def left(world: World, **campaign: Any) -> Worked:
@@ -33,28 +34,6 @@ async def left(world: World, **campaign: Any) -> Worked:
     (worked,) = await stock(await site(world, **campaign))
     await worked.moved("exited", reason="wrong_fit_discovered")
     return worked
-
-
-async def contracted(
-    worked: Worked, by: Client | None = None, on: date | None = None, **more: Any
-) -> httpx.Response:
-    """The ISV reports that it has contracted him, today unless told."""
-    body = {
-        "contracted_on": (on or today(worked.site)).isoformat(),
-        "statement": "We signed with them at the fair.",
-        "evidence": [PROOF],
-        **more,
-    }
-    client = by or worked.site.isv.client
-    return await client.post(f"{worked.path}/contracted-elsewhere", body)
-
-
-async def reported(worked: Worked) -> str:
-    """The path of a report that was taken."""
-    answer = await contracted(worked)
-    assert answer.status_code == 201, answer.text
-    path: str = answer.headers["location"]
-    return path
 
 
 async def decide(worked: Worked, path: str, by: Client | None = None, **more: Any) -> Any:

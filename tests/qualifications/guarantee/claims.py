@@ -1,8 +1,8 @@
-"""Accepted units whose partners withdraw, and the books in which they are paid."""
+"""Accepted units whose partners withdraw, the books in which they are paid, and free rides."""
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import httpx
@@ -11,8 +11,8 @@ from flatbed.billing.usage.opening import CLOSING_JOB
 from flatbed.tenants.kit.jobs.runner import run_jobs
 from tests.api.support import Client, World
 from tests.billing.statements.closed import PROFILE
-from tests.candidates.factory import Site, site
-from tests.qualifications.factory import Qualified, qualify
+from tests.candidates.factory import Site, Worked, site
+from tests.qualifications.factory import CALENDAR, Qualified, qualify
 from tests.qualifications.stock import stock
 
 PROOF = {"kind": "document", "description": "The partner's letter of termination."}
@@ -124,3 +124,30 @@ async def billed(unit: Qualified) -> list[int]:
         listed = await client.read(f"/v1/statements/{one['id']}/lines", params={"limit": 200})
         lines += [line["amount"] for line in listed["data"]]
     return lines
+
+
+def today(place: Site) -> date:
+    """The day in the ISV's zone."""
+    return place.now().astimezone(CALENDAR.zone).date()
+
+
+async def contracted(
+    worked: Worked, by: Client | None = None, on: date | None = None, **more: Any
+) -> httpx.Response:
+    """The ISV reports that it has contracted him, today unless told."""
+    body = {
+        "contracted_on": (on or today(worked.site)).isoformat(),
+        "statement": "We signed with them at the fair.",
+        "evidence": [PROOF],
+        **more,
+    }
+    client = by or worked.site.isv.client
+    return await client.post(f"{worked.path}/contracted-elsewhere", body)
+
+
+async def reported(worked: Worked) -> str:
+    """The path of a report that was taken."""
+    answer = await contracted(worked)
+    assert answer.status_code == 201, answer.text
+    path: str = answer.headers["location"]
+    return path

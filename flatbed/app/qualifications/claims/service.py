@@ -58,6 +58,7 @@ async def report(
         ReferenceNotFoundError: a touch is none of this candidate.
     """
     candidate, row = await outcome.locked(session, qualification_id)
+    await evidence.check(session, candidate, body.evidence)
     now = session.now()
     if body.withdrew_at > now:
         raise InvalidError.at("/withdrew_at", "in-the-future", NOT_YET)
@@ -66,7 +67,6 @@ async def report(
         known = encode("gcase", existing.id)
         raise GuaranteeCaseExistsError(extra={"guarantee_case_id": known})
     await _covering(session, row, body.withdrew_at)
-    await evidence.check(session, candidate, body.evidence)
     case = GuaranteeCase(
         tenant_id=session.tenant_id,
         id=uuid7(),
@@ -153,9 +153,9 @@ async def ask(
         InvalidError: it is no word of the partner.
     """
     candidate, row = await outcome.locked(session, qualification_id)
+    await evidence.check_touch(session, candidate, body.touchpoint_id)
     if await clock_of(session, row) is None:
         raise NotGuaranteedError(extra={"guarantee": "none"})
-    await evidence.check_touch(session, candidate, body.touchpoint_id)
     touch = next(
         one for one in await repository.touches(session, row) if one.id == body.touchpoint_id
     )

@@ -63,6 +63,7 @@ async def report(
         ReferenceNotFoundError: a touch is none of this candidate.
     """
     candidate = await candidate_to_write(session, candidate_id)
+    await evidence.check(session, candidate, body.evidence)
     if candidate.entry_id is not None:
         raise AlreadyQualifiedError
     campaign = await campaign_of(session, candidate.campaign_id)
@@ -90,7 +91,6 @@ async def report(
         updated_at=now,
     )
     await _judge(session, candidate, campaign, row)
-    await evidence.check(session, candidate, body.evidence)
     session.add(row)
     await _tell(session, row, CaseStatus.OPEN)
     return reading.read(row, principal), row.version
