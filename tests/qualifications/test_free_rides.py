@@ -36,9 +36,11 @@ async def left(world: World, **campaign: Any) -> Worked:
     return worked
 
 
-async def decide(worked: Worked, path: str, by: Client | None = None, **more: Any) -> Any:
+async def decide(
+    worked: Worked, path: str, by: Client | None = None, body: dict[str, str] = FOUND
+) -> Any:
     """A lead confirms it."""
-    return await (by or worked.site.lead).post(f"{path}/decision", {**FOUND, **more})
+    return await (by or worked.site.lead).post(f"{path}/decision", body)
 
 
 async def billed(worked: Worked) -> Qualified:
@@ -67,7 +69,7 @@ class TestReport:
         worked = await left(world)
         path = await reported(worked)
         assert refused(await contracted(worked)) == (409, "free-ride-exists")
-        made = (await decide(worked, path, **NOT_FOUND)).json()
+        made = (await decide(worked, path, body=NOT_FOUND)).json()
         assert (made["status"], made["qualification_id"]) == ("refused", None)
         assert (await contracted(worked)).status_code == 201
 

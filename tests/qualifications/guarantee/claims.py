@@ -83,9 +83,11 @@ class Claim:
         found: str = (await self.read())["status"]
         return found
 
-    async def decide(self, by: Client | None = None, **more: Any) -> httpx.Response:
+    async def decide(
+        self, by: Client | None = None, body: dict[str, str] = FOUND
+    ) -> httpx.Response:
         """A lead confirms it, unless told otherwise."""
-        return await (by or self.site.lead).post(f"{self.path}/decision", {**FOUND, **more})
+        return await (by or self.site.lead).post(f"{self.path}/decision", body)
 
     async def confirmed(self) -> "Claim":
         """It, confirmed."""

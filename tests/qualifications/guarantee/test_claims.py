@@ -89,7 +89,7 @@ class TestReport:
         again = await report(one.unit)
         assert refused(again) == (409, "guarantee-case-exists")
         assert again.json()["guarantee_case_id"] == one.id
-        assert (await one.decide(**NOT_FOUND)).json()["status"] == "refused"
+        assert (await one.decide(body=NOT_FOUND)).json()["status"] == "refused"
         other = await claim(one.unit)
         assert other.id != one.id
         assert (await other.confirmed()).id == other.id
@@ -145,7 +145,7 @@ class TestDecide:
 
     async def test_a_refused_one_owes_nothing(self, world: World) -> None:
         one = await withdrawn(world, quantity=1)
-        made = (await one.decide(**NOT_FOUND)).json()
+        made = (await one.decide(body=NOT_FOUND)).json()
         assert (made["status"], made["day"], made["replace_by"]) == ("refused", None, None)
         assert made["decision_reason"] == NOT_FOUND["reason"]
         assert (await campaign_of(one.unit))["status"] == "filled"
@@ -155,7 +155,7 @@ class TestDecide:
     async def test_it_is_decided_once(self, world: World) -> None:
         one = await confirmed(world)
         assert refused(await one.decide()) == (409, "guarantee-case-state")
-        assert (await one.decide(**NOT_FOUND)).status_code == 409
+        assert (await one.decide(body=NOT_FOUND)).status_code == 409
         assert (await campaign_of(one.unit))["accepted_count"] == 0
 
     async def test_who_reported_it_does_not_confirm_it(self, world: World) -> None:
