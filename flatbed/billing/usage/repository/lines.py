@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, func, insert, select
+from sqlalchemy import and_, exists, func, insert, select
 from sqlalchemy.orm import aliased
 
 from flatbed.billing.usage.models import StatementLine, UsageEntry
@@ -21,10 +21,22 @@ async def billed(session: TenantReadSession, entry_id: UUID) -> int | None:
     return await session.scalar(statement)
 
 
-async def all_billed(session: TenantReadSession) -> dict[UUID, int]:
-    """What each charged entry of the tenant was billed, in minor units."""
-    statement = select(StatementLine.entry_id, StatementLine.amount).where(
-        StatementLine.tenant_id == session.tenant_id, StatementLine.kind == "charge"
+async def billed_otherwise(session: TenantReadSession) -> dict[UUID, int]:
+    """What charged entries were billed in minor units, where it is not the entry's own amount."""
+    statement = (
+        select(StatementLine.entry_id, StatementLine.amount)
+        .join(
+            UsageEntry,
+            and_(
+                UsageEntry.tenant_id == StatementLine.tenant_id,
+                UsageEntry.id == StatementLine.entry_id,
+            ),
+        )
+        .where(
+            StatementLine.tenant_id == session.tenant_id,
+            StatementLine.kind == "charge",
+            StatementLine.amount != UsageEntry.amount,
+        )
     )
     return {row.entry_id: row.amount for row in await session.execute(statement)}
 
