@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from flatbed.app.campaigns.exclusions.ports import WorkedCandidates
+from flatbed.app.campaigns.orders.bindings import KnownCampaigns
 from flatbed.app.campaigns.orders.room import ADMISSION_JOB
 from flatbed.app.candidates.core.bindings import CandidateTargets, FurthestCandidates
 from flatbed.app.candidates.pipeline import nurture
@@ -30,10 +31,11 @@ from flatbed.billing.gateway.settings import StripeSettings
 from flatbed.billing.reconciliation.tasks import reconciling
 from flatbed.billing.statements import tasks as statements
 from flatbed.billing.statements.closing import COLLECT_JOB
-from flatbed.billing.statements.paper import Press
 from flatbed.billing.stripe_events.inbox import APPLY_JOB
 from flatbed.billing.stripe_events.tasks import applying
 from flatbed.billing.usage.opening import CLOSING_JOB
+from flatbed.billing.usage.ports import Campaigns
+from flatbed.billing.usage.press import Press
 from flatbed.billing.usage.service import ANCHOR_JOB
 from flatbed.billing.usage.tasks import anchor_ledger
 from flatbed.billing.usage.verification import Expected
@@ -69,7 +71,6 @@ class Program:
     readiness: Readiness
     admission: Admission
     collector: Collector
-    press: Press = field(default_factory=Press.open)
     deadlines: DeadlineHandlers = field(
         default_factory=lambda: {
             **nurture.DEADLINES,
@@ -82,7 +83,9 @@ class Program:
     targets: Targets = field(default_factory=CandidateTargets)
     worked_candidates: WorkedCandidates = field(default_factory=FurthestCandidates)
     late_pushes: LatePushes = field(default_factory=ReviewsOfLatePushes)
+    campaigns: Campaigns = field(default_factory=KnownCampaigns)
     qualified_entries: Expected = qualified_entries
+    press: Press = field(default_factory=Press)
 
     async def start(self) -> None:
         """As `guard`; and make the first signing key."""
@@ -106,6 +109,7 @@ class Program:
     async def close(self) -> None:
         """Close every connection."""
         self.readiness.close()
+        self.press.close()
         if self.collector.gateway is not None:
             await self.collector.gateway.close()
         await self.database.close()
@@ -160,7 +164,6 @@ def build(settings: KernelSettings) -> Program:
         readiness,
         admission,
         collector,
-        Press.open(),
     )
 
 

@@ -28,6 +28,7 @@ from flatbed.billing.usage.errors import (
     UsageStateError,
 )
 from flatbed.billing.usage.periods import month_end
+from flatbed.billing.usage.ports import CampaignFacts
 from flatbed.billing.usage.records import Caps, RecordedUsage, UsageRequest, unit_key
 from flatbed.billing.usage.service import (
     billed_before,
@@ -43,6 +44,7 @@ __all__ = [
     "AlreadyReplacedError",
     "BadStandingError",
     "Basis",
+    "CampaignFacts",
     "CapReachedError",
     "Caps",
     "Finding",
