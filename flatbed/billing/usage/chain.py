@@ -11,7 +11,13 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final
 
-from flatbed.tenants.kit.canonical import GENESIS, Shape, chained_text, digest
+from flatbed.tenants.kit.canonical import (
+    GENESIS,
+    Shape,
+    canonical,
+    chained_text,
+    digest_of_text,
+)
 
 OUTSIDE: Final = frozenset({"hash", "previous_hash"})
 """The columns that the content of an entry leaves out: the hash itself, and what it is over."""
@@ -87,10 +93,11 @@ def covered(content: Mapping[str, Any]) -> dict[str, Any]:
         known = {name: value for name, value in content.items() if name not in _LATER}
         # A later column that is filled is no content of its time: it shows as an edit.
         return {**known, **{name: content[name] for name in _LATER if _is_filled(content, name)}}
+    id_ = canonical(content["id"])
     return {
         **content,
-        "unit_key": _commitment(content, "unit_key"),
-        "agent_ref": _commitment(content, "agent_ref"),
+        "unit_key": _commitment(id_, "unit_key", content["unit_key"]),
+        "agent_ref": _commitment(id_, "agent_ref", content["agent_ref"]),
     }
 
 
@@ -169,14 +176,14 @@ def _is_filled(content: Mapping[str, Any], name: str) -> bool:
     return name != "format" and content.get(name) is not None
 
 
-def _commitment(content: Mapping[str, Any], name: str) -> str | None:
-    value = content[name]
+def _commitment(id_: str, name: str, value: object) -> str | None:
+    """The digest of ``[id, name, value]``, the id as canonical text."""
     if value is None:
         return None
     text = str(value)
     if text.startswith(_DIGEST):
         return text
-    return f"{_DIGEST}{digest((content['id'], name, value))}"
+    return f'{_DIGEST}{digest_of_text(f"""[{id_},"{name}",{canonical(value)}]""")}'
 
 
 def _hash(previous: str, content: Mapping[str, Any]) -> str:

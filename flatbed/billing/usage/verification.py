@@ -36,7 +36,7 @@ async def verify_ledger(
     head = await ledger.find_head(session, lock=True)
     census = _Census(
         voided={str(one) for one in await ledger.all_voided(session)},
-        billed=_texts(await lines.billed_otherwise(session)),
+        billed_less=await lines.billed_less(session),
         expected=None if expected is None else _texts(await expected(session)),
     )
     walk = Walk(anchors)
@@ -68,7 +68,7 @@ class _Census:
 
     Args:
         voided: the entries that are reversed.
-        billed: the money of entries that were billed otherwise than at their own amount.
+        billed_less: what live units were billed less than their amounts, by campaign and month.
         expected: what the candidates say, None if they are not asked.
     """
 
@@ -76,10 +76,10 @@ class _Census:
         self,
         *,
         voided: Collection[str],
-        billed: Mapping[str, int],
+        billed_less: Mapping[tuple[UUID, str], int],
         expected: Mapping[str, str] | None,
     ) -> None:
-        self._voided, self._billed, self._expected = voided, billed, expected
+        self._voided, self._billed_less, self._expected = voided, billed_less, expected
         self._lost = set(expected or ())
         self._used: dict[tuple[str, str], list[int]] = {}
         self._findings: list[Finding] = []
@@ -92,7 +92,7 @@ class _Census:
         if entry["replaces_id"] is None:  # else it reserves nothing
             used = self._used.setdefault((entry["campaign_ref"], entry["month"]), [0, 0])
             used[0] += 1
-            used[1] += self._billed.get(id_, entry["amount"])
+            used[1] += entry["amount"]
         if self._expected is not None:
             self._look_up(id_, entry)
 
@@ -127,8 +127,9 @@ class _Census:
 
     def _sums(self) -> dict[tuple[UUID, str], Used]:
         sums: dict[tuple[UUID, str], Used] = {}
-        for (text, month), (units, amount) in self._used.items():
+        for (text, month), (units, reserved) in self._used.items():
             campaign = UUID(text)
+            amount = reserved + self._billed_less.get((campaign, month), 0)
             sums[campaign, month] = Used(units, amount)
             before = sums.get((campaign, TOTAL), Used(0, 0))
             sums[campaign, TOTAL] = Used(before.units + units, before.amount + amount)

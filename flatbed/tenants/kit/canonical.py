@@ -27,7 +27,12 @@ def canonical(value: object) -> str:
 
 def digest(value: object) -> str:
     """The SHA-256 of the canonical text, as 64 hex digits."""
-    return hashlib.sha256(canonical(value).encode()).hexdigest()
+    return digest_of_text(canonical(value))
+
+
+def digest_of_text(text: str) -> str:
+    """As :func:`digest`, of a value whose canonical text is known."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def chained(previous: str, value: object) -> str:
@@ -65,8 +70,12 @@ class Shape:
             KeyError: it lacks a member.
             TypeError: as :func:`canonical`.
         """
+        # Most values are texts: they are told apart here, without a look-up and a call.
         return self._template % tuple(
-            [_WRITERS[type(value)](value) for value in map(content.__getitem__, self._names)]
+            [
+                encode_basestring(value) if type(value) is str else _WRITERS[type(value)](value)
+                for value in map(content.__getitem__, self._names)
+            ]
         )
 
 

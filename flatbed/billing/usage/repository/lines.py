@@ -21,10 +21,15 @@ async def billed(session: TenantReadSession, entry_id: UUID) -> int | None:
     return await session.scalar(statement)
 
 
-async def billed_otherwise(session: TenantReadSession) -> dict[UUID, int]:
-    """What charged entries were billed in minor units, where it is not the entry's own amount."""
+async def billed_less(session: TenantReadSession) -> dict[tuple[UUID, str], int]:
+    """By how much live units were billed otherwise than at their entries' amounts.
+
+    In minor units, not positive, by campaign and month; those without a difference are left out.
+    """
+    difference = func.sum(StatementLine.amount - UsageEntry.amount)
     statement = (
-        select(StatementLine.entry_id, StatementLine.amount)
+        select(UsageEntry.campaign_ref, UsageEntry.month, difference.label("difference"))
+        .select_from(StatementLine)
         .join(
             UsageEntry,
             and_(
@@ -36,9 +41,17 @@ async def billed_otherwise(session: TenantReadSession) -> dict[UUID, int]:
             StatementLine.tenant_id == session.tenant_id,
             StatementLine.kind == "charge",
             StatementLine.amount != UsageEntry.amount,
+            UsageEntry.replaces_id.is_(None),
+            ~exists().where(
+                _Reversal.tenant_id == session.tenant_id, _Reversal.reverses_id == UsageEntry.id
+            ),
         )
+        .group_by(UsageEntry.campaign_ref, UsageEntry.month)
     )
-    return {row.entry_id: row.amount for row in await session.execute(statement)}
+    return {
+        (row.campaign_ref, row.month): int(row.difference)
+        for row in await session.execute(statement)
+    }
 
 
 async def credited(session: TenantReadSession, entry_id: UUID) -> int:
