@@ -51,7 +51,7 @@ CONTENT: Final = tuple(
 CHAIN: Final = ("sequence", "previous_hash", "hash", *CONTENT)
 """What a link of the chain is made of."""
 _INSTANT: Final = 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'
-PART: Final = 500
+PART: Final = 250
 """Entries that are in memory at once while a whole ledger is read."""
 _Reversal = aliased(UsageEntry, name="reversal")
 """Made once: an alias of so many columns costs more than the query."""
