@@ -108,7 +108,7 @@ PLACES: Final[Mapping[Failpoint, Place]] = MappingProxyType(
         Failpoint.DISPUTE_WITHDRAWN: Place("withdrawal"),
         Failpoint.GUARANTEE_OPENED: Place("claim"),
         Failpoint.GUARANTEE_REPLACED: Place("replacement"),
-        Failpoint.GUARANTEE_CREDITED: Place("guarantee_credit", alone=True, later=1),
+        Failpoint.REMEDY_CREDITED: Place("guarantee_credit", alone=True, later=1),
         Failpoint.FREE_RIDE_METERED: Place("free_ride"),
         Failpoint.ANCHOR_WRITING: _worker("submission"),
         Failpoint.ANCHOR_WRITTEN: _worker("submission"),

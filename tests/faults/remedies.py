@@ -7,8 +7,9 @@ from types import MappingProxyType
 from typing import Final
 
 from flatbed.tenants.kit.ids import decode
+from tests.candidates.factory import site
 from tests.faults import acts
-from tests.faults.acts import CLOSING_DUE, Builder, Stage
+from tests.faults.acts import CLOSING_DUE, MANY, Builder, Stage
 from tests.faults.repeated import PATIENT, PAUSE, Act, ActError, surely
 from tests.qualifications.factory import CALENDAR, Qualified
 from tests.qualifications.guarantee.claims import FOUND, PROOF, contracted
@@ -94,13 +95,14 @@ async def replacements(stage: Stage, number: int) -> list[Act]:
 
 async def credits_(stage: Stage, number: int) -> list[Act]:
     """Time passes over the end of the time for a replacement of a unit that is paid."""
-    small = await _small(stage)
-    units = await _accepted(small, number)
-    await small.until(CLOSING_DUE)
+    # An ISV of its own: its first month is closed at once, whatever another's books wait for.
+    fresh = Stage(await site(stage.site.world, quantity=MANY))
+    fresh.site.ahead = stage.site.ahead
+    units = await _accepted(fresh, number)
+    await fresh.until(CLOSING_DUE)
     await _done(stage.clock())
-    small.site.ahead = stage.site.ahead
     for one in units:
-        await _done(await _claim(small, one))
+        await _done(await _claim(fresh, one))
     return [stage.clock(days=95) for _ in range(number)]
 
 

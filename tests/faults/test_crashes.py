@@ -27,6 +27,7 @@ GROUPS: Final[Mapping[str, frozenset[str]]] = {
     "collecting": frozenset({"collection", "inbox"}),
     "waiting": frozenset({"waiting"}),
     "remedies": frozenset({"guarantee", "free_ride"}),
+    "credits": frozenset({"remedy"}),
     "decisions": frozenset({"usage", "qualification", "dispute"}),
 }
 """Failpoints by the first word of their names."""

@@ -108,7 +108,7 @@ class Failpoint(StrEnum):
     DISPUTE_WITHDRAWN = "dispute.withdrawn"  # the ledger holds nothing, no term runs
     GUARANTEE_OPENED = "guarantee.opened"  # confirmed, the campaign still counts the partner
     GUARANTEE_REPLACED = "guarantee.replaced"  # a unit for nothing, its case is still open
-    GUARANTEE_CREDITED = "guarantee.credited"  # the money is given back, its case does not say so
+    REMEDY_CREDITED = "remedy.credited"  # the money is given back, its case does not say so
     FREE_RIDE_METERED = "free_ride.metered"  # a unit that no candidate names
     ANCHOR_WRITING = "anchor.writing"  # the head is read, its line not written
     ANCHOR_WRITTEN = "anchor.written"  # the line is on disk

@@ -62,7 +62,7 @@ async def _give_back(
     if credit is None:
         await _end(session, case, CaseState.LAPSED)
         return
-    failpoint(Failpoint.GUARANTEE_CREDITED)
+    failpoint(Failpoint.REMEDY_CREDITED)
     case.credit_entry_id, case.credited_amount = credit.entry_id, -credit.amount
     figures: dict[str, Any] = {
         "percent": case.percent,
