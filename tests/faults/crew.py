@@ -335,7 +335,9 @@ async def crew_in(house: House, number: random.Random | None = None) -> AsyncIte
     world = World(program, http, first.realm_id, realm_id, admin)
     stage = Stage(await site(world, quantity=MANY))
     finance = (await world.staff("finance")).client
-    filled = await finance.request("PUT", "/v1/billing-profile", json=PROFILE, version=0)
+    # One account at Stripe serves all realms of these tests: their numbers must differ.
+    profile = {**PROFILE, "invoice_prefix": f"{uuid7().hex[-8:].upper()}-"}
+    filled = await finance.request("PUT", "/v1/billing-profile", json=profile, version=0)
     assert filled.status_code == 200, filled.text
     crew = Crew(house, program, stage, [realm_id], await connect(house.admin_url))
     crew.number = number or crew.number

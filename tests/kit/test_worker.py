@@ -22,6 +22,7 @@ from flatbed.app.worker import (
     purge_job_log,
     run_worker,
 )
+from flatbed.billing.collection.exporting import Collector
 from flatbed.tenants.kit import deadlines, idempotency, metrics
 from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.backlog import oldest_wakeup
@@ -264,7 +265,11 @@ def _program(
     jobs: Mapping[str, Callable[[Mapping[str, UUID]], Awaitable[None]]],
 ) -> Program:
     found = SimpleNamespace(
-        database=world.database, database_url=world.url, deadlines=handlers, jobs=jobs
+        database=world.database,
+        database_url=world.url,
+        deadlines=handlers,
+        jobs=jobs,
+        collector=Collector(world.database, None),
     )
     return cast("Program", found)
 

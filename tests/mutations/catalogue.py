@@ -4,6 +4,7 @@ They stand in ``holes/*.toml``. A hole is planted in a copy of the tree by exact
 of which must fit exactly once, or by SQL at the end of the newest migration.
 """
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -103,6 +104,8 @@ class Hole:
         if self.sql:
             newest = max(path.name for path in (root / MIGRATIONS).glob("[0-9]*.py"))
             lines = "".join(f"\n    op.execute({statement!r})" for statement in self.sql)
+            if not re.search(r"\bop\.", (root / MIGRATIONS / newest).read_text(encoding="utf-8")):
+                lines = "\n    from alembic import op" + lines
             yield Edit(f"{MIGRATIONS}/{newest}", _END_OF_UPGRADE, lines + _END_OF_UPGRADE)
 
 
