@@ -39,7 +39,20 @@ SETTLED = float(invariants.STUCK_SECONDS)
 POSTGRES = "postgres"
 VICTIMS = ("api", "worker", POSTGRES)
 SEED = 20_261_129
-STORM = ("candidate", "touch", "submission", "acceptance", "dispute", "transition", "order")
+STORM = (
+    "candidate",
+    "touch",
+    "submission",
+    "acceptance",
+    "dispute",
+    "transition",
+    "order",
+    "withdrawal",
+    "signing",
+    "claim",
+    "replacement",
+    "free_ride",
+)
 """What clients do while anything is killed at any moment."""
 
 

@@ -63,7 +63,7 @@ class TestPercent:
 
 
 class TestStops:
-    """The clock stops while a partner request is unanswered for more than 2 business days."""
+    """The ISV leaves a partner request unanswered for more than 2 business days."""
 
     def test_it_stops_with_the_end_of_the_second_business_day(self) -> None:
         # From a Thursday over the weekend to the answer on Wednesday.
