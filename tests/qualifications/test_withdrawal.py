@@ -121,6 +121,8 @@ class TestWithdraw:
         await one.site.advance(days=1)
         await one.disputed()
         await push(one)
+        await one.site.lead.made(f"{one.path}/answer", {"statement": "They were answers."})
+        await one.site.advance(days=5)
         made = (await withdraw(one)).json()
         assert made["reviews"][0]["status"] == "open"
         assert not await one.site.open_deadlines(one.worked.id)

@@ -10,7 +10,7 @@ from flatbed.billing.facade import verify_ledger
 from flatbed.billing.usage.decisions import write_off
 from flatbed.billing.usage.models import UsageEntry
 from flatbed.tenants.kit.clock import Clock
-from flatbed.tenants.kit.ids import decode
+from flatbed.tenants.kit.ids import decode, uuid7
 from tests.api.support import World
 from tests.candidates.factory import CALLER, Site, site
 from tests.qualifications.factory import Qualified, instant, qualified, qualify
@@ -128,6 +128,22 @@ class TestWithdrawal:
         made = await next_unit(one.site)
         assert (await made.read())["unit_price"] == PRICE
         assert await one.status() == "due"
+
+    async def test_in_the_moment_before_the_sweep_it_is_too_late_all_the_same(
+        self, world: World
+    ) -> None:
+        one = await confirmed(world)
+        campaign, nobody = decode("camp", one.site.campaign["id"]), uuid7()
+        end = instant((await one.read())["replace_by"])
+        for at, is_owed in ((end - timedelta(microseconds=1), True), (end, False)):
+            async with world.program.database.tenant(
+                realm_id=world.realm_id,
+                tenant_id=one.site.isv.tenant_id,
+                caller=CALLER,
+                clock=Clock().at(at),
+            ) as session:
+                owed = await cases.next_owed(session, campaign, nobody)
+                assert (owed is not None) == is_owed
 
     async def test_while_a_dispute_comes_first_nothing_is_replaced(self, world: World) -> None:
         one = await confirmed(world, quantity=5)
