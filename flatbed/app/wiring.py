@@ -24,12 +24,12 @@ from flatbed.app.qualifications.waiting import deadlines as waiting
 from flatbed.app.qualifications.waiting.tasks import admit_waiting
 from flatbed.app.routers import ROUTERS
 from flatbed.billing.collection import tasks as collection
-from flatbed.billing.collection.exporting import Collector
+from flatbed.billing.collection.collector import Collector
 from flatbed.billing.gateway.client import connect as connect_gateway
 from flatbed.billing.gateway.settings import StripeSettings
 from flatbed.billing.reconciliation.tasks import reconciling
 from flatbed.billing.statements import tasks as statements
-from flatbed.billing.statements.closing import COLLECT_JOB
+from flatbed.billing.statements.jobs import COLLECT_JOB, RECONCILE_JOB
 from flatbed.billing.statements.paper import Press
 from flatbed.billing.stripe_events.inbox import APPLY_JOB
 from flatbed.billing.stripe_events.tasks import applying
@@ -144,7 +144,7 @@ def build(settings: KernelSettings) -> Program:
         ANCHOR_JOB: _anchoring(database, settings),
         CLOSING_JOB: _closing(database),
         COLLECT_JOB: collection.collecting(collector),
-        collection.RECONCILE_JOB: reconciling(collector),
+        RECONCILE_JOB: reconciling(collector),
         APPLY_JOB: applying(collector),
     }
     readiness = Readiness(url)

@@ -13,9 +13,9 @@ from uuid import UUID
 import structlog
 
 from flatbed.app.wiring import Program
-from flatbed.billing.collection.exporting import Collector
+from flatbed.billing.collection.collector import Collector
 from flatbed.billing.reconciliation.tasks import ask_if_due
-from flatbed.billing.stripe_events.inbox import fill_gaps
+from flatbed.billing.stripe_events.inbox import ask_again, fill_gaps
 from flatbed.tenants.kit import idempotency
 from flatbed.tenants.kit.audit import DEADLINE, SEAL
 from flatbed.tenants.kit.backlog import oldest_wakeup
@@ -81,6 +81,7 @@ async def run_worker(
 
     async def listen() -> timedelta:
         await fill_gaps(program.collector)
+        await ask_again(program.collector)  # Stripe has just answered
         return LISTENING
 
     async def count_letters() -> timedelta:

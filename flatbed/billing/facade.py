@@ -5,6 +5,7 @@ Everything works in the caller's transaction; see the named functions for their 
 
 from flatbed.billing.accounts.errors import BadStandingError
 from flatbed.billing.accounts.standing import require_good_standing
+from flatbed.billing.gateway.errors import GatewayError
 from flatbed.billing.pricing.errors import NoPriceError
 from flatbed.billing.pricing.rules.tiers import Tier, tiers_from_json, tiers_to_json
 from flatbed.billing.pricing.service import PriceView, price_of
@@ -46,6 +47,7 @@ __all__ = [
     "CapReachedError",
     "Caps",
     "Finding",
+    "GatewayError",
     "Head",
     "NoPriceError",
     "NotBilledError",

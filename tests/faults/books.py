@@ -1,12 +1,13 @@
 """What the ISV and Stripe would find of the books, once the dust has settled."""
 
+import json
 from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import text
 
 from flatbed.app.wiring import Program
-from flatbed.billing.collection.exporting import Collector
+from flatbed.billing.collection.collector import Collector
 from flatbed.billing.facade import reconcile
 from flatbed.billing.gateway.port import Gateway
 from flatbed.billing.statements.explaining import explain, prove
@@ -42,7 +43,7 @@ async def statements_again(session: TenantReadSession) -> list[str]:
     findings = []
     ids = await session.scalars(text("SELECT id FROM statement ORDER BY number"))
     for statement_id in ids.all():
-        findings += verify_proof(await prove(session, statement_id))
+        findings += verify_proof(json.loads(await prove(session, statement_id)))
         if not (await explain(session, statement_id)).matches:
             findings.append("it is another one when it is computed again")
     return [f"statement: {one}" for one in findings]

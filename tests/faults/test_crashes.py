@@ -42,14 +42,7 @@ class TestCrash:
         assert sorted(one for name in GROUPS for one in group_of(name)) == sorted(Failpoint)
 
     @pytest.mark.timeout(400)
-    @pytest.mark.parametrize(
-        "group",
-        [
-            # Each of its rounds waits for jobs and webhooks: too long for every check.
-            pytest.param(one, marks=pytest.mark.long) if one == "collecting" else one
-            for one in GROUPS
-        ],
-    )
+    @pytest.mark.parametrize("group", GROUPS)
     async def test_nothing_is_lost_or_doubled_wherever_it_happens(
         self, house: House, group: str
     ) -> None:
@@ -64,6 +57,7 @@ class TestCrash:
             assert books == []
         tally = crew.tally
         assert tally.rounds == tally.fired == 3 * len(group_of(group))
-        assert tally.repeated > 0
+        # While jobs collect, who repeats is Stripe.
+        assert tally.repeated + (house.till.refused if group == "collecting" else 0) > 0
         assert tally.replayed > tally.rounds
         assert tally.acts >= tally.rounds

@@ -12,7 +12,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from flatbed.billing.collection.exporting import Collector, collect_invoice
+from flatbed.billing.collection.collector import Collector
+from flatbed.billing.collection.exporting import collect_invoice
 from flatbed.billing.statements.closing import close
 from flatbed.billing.statements.repository.closing import open_periods
 from flatbed.tenants.kit.clock import Clock

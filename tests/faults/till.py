@@ -70,6 +70,11 @@ class Till:
             return []
         return [f"stripe: {one}" for one in self.fake.control.status()["findings"]]
 
+    @property
+    def refused(self) -> int:
+        """How many webhooks did not reach us, and came again."""
+        return 0 if self.fake is None else int(self.fake.control.status()["deliveries_refused"])
+
     def _run(self, listener: socket.socket) -> None:
         asyncio.run(self._serve(listener))
 

@@ -22,7 +22,7 @@ from flatbed.app.worker import (
     purge_job_log,
     run_worker,
 )
-from flatbed.billing.collection.exporting import Collector
+from flatbed.billing.collection.collector import Collector
 from flatbed.tenants.kit import deadlines, idempotency, metrics
 from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.backlog import oldest_wakeup

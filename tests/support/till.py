@@ -3,7 +3,7 @@
 from pydantic import SecretStr
 
 from flatbed.app.wiring import Program
-from flatbed.billing.collection.exporting import Collector
+from flatbed.billing.collection.collector import Collector
 from flatbed.billing.gateway.client import StripeGateway
 from flatbed.billing.gateway.fake.app import KEY, WEBHOOK_SECRET, FakeStripe
 from flatbed.billing.gateway.fake.transport import InProcess

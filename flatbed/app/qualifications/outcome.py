@@ -69,12 +69,14 @@ def touch(session: TenantSession, row: Qualification | Dispute) -> None:
 
 async def accept(session: TenantSession, qualification: Qualification, basis: Basis) -> None:
     """The unit is billable from now on; the campaign counts it and may be filled by it."""
-    actor = session.caller.actor
-    if basis is Basis.DECISION:
-        await facade.confirm_usage(session, qualification.entry_id, actor=actor)
+    actor, entry_id = session.caller.actor, qualification.entry_id
+    if await facade.state_of(session, entry_id) is facade.UsageState.WRITTEN_OFF:
+        pass  # the unit counts as any other, but nobody will be asked for its money
+    elif basis is Basis.DECISION:
+        await facade.confirm_usage(session, entry_id, actor=actor)
     else:
         spoken = facade.Basis(basis.value)
-        await facade.accept_usage(session, qualification.entry_id, basis=spoken, actor=actor)
+        await facade.accept_usage(session, entry_id, basis=spoken, actor=actor)
     qualification.status = Status.ACCEPTED.value
     qualification.accepted_at = session.now()
     qualification.accepted_by = actor

@@ -1,7 +1,8 @@
 """The two parties of an invoice as they are when it is made."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from flatbed.billing.accounts import repository
@@ -10,10 +11,17 @@ from flatbed.billing.accounts.models import BillingAccount
 from flatbed.tenants.kit.database.session import AgencyReadSession, TenantReadSession
 from flatbed.tenants.organizations.service import OrganizationView, organization_of
 
+_EU_PREFIXES: Final = {"GR": "EL"}
+"""Where a VAT id does not begin with the ISO 3166-1 country."""
+
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """The ISV as it is billed; ``country`` decides its tax, ``terms_days`` its due dates."""
+    """The ISV as it is billed.
+
+    ``country`` and ``has_vat_id`` (one of that country) decide its tax, ``terms_days`` its due
+    dates.
+    """
 
     country: str
     has_vat_id: bool
@@ -73,10 +81,18 @@ def _customer(organization: OrganizationView, account: BillingAccount | None) ->
     }
     return Customer(
         country=country,
-        has_vat_id=any(str(one["type"]).endswith("_vat") for one in tax_ids),
+        has_vat_id=any(_is_vat_of(country, one) for one in tax_ids),
         terms_days=account.payment_terms_days if account else TERMS_DAYS,
         snapshot={name: _plain(value) for name, value in snapshot.items()},
     )
+
+
+def _is_vat_of(country: str, tax_id: Mapping[str, str]) -> bool:
+    """Whether a tax id is a VAT id of the country; in the EU its first two letters say so."""
+    prefix = _EU_PREFIXES.get(country, country)
+    if tax_id["type"] == "eu_vat":
+        return tax_id["value"].startswith(prefix)
+    return tax_id["type"] == f"{country.lower()}_vat"
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON's own type

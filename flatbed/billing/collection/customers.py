@@ -2,27 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from flatbed.billing.accounts import repository as accounts
+from flatbed.billing.collection.collector import Collector
 from flatbed.billing.collection.steps import all_of
+from flatbed.billing.gateway.errors import GatewayMissing
 from flatbed.billing.gateway.port import Gateway
+from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.canonical import digest
-from flatbed.tenants.kit.clock import Clock
-from flatbed.tenants.kit.database.engine import Database
-from flatbed.tenants.kit.database.session import Caller
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
-from flatbed.tenants.kit.realms import realm_clock
-
-CALLER: Final = Caller("system:collection", request_id="")
 
 
 @dataclass(frozen=True, slots=True)
 class Customers:
     """Brings an ISV's data to Stripe. ``known`` is its customer there, None before the first."""
 
-    database: Database
+    collector: Collector
     realm_id: UUID
     tenant_id: UUID
     known: str | None
@@ -44,20 +41,34 @@ class Customers:
             GatewayError: Stripe cannot be asked now, or refuses the data.
         """
         key = f"customer:{self.tenant_id}:{digest(dict(self.body))[:16]}"
-        customer = self.known
-        if customer is None:
+        if self.known is None:
             made = await gateway.create_customer(self.body, key)
             failpoint(Failpoint.CUSTOMER_CREATED)
-            async with self.database.tenant(
-                realm_id=self.realm_id, tenant_id=self.tenant_id, caller=CALLER, clock=Clock()
-            ) as session:
-                session.clock = await realm_clock(session)
-                customer = await accounts.keep_customer(session, made.id)
+            customer = await self._keep(made.id)
         else:
+            customer = self.known
             await gateway.update_customer(customer, self.body, f"{key}:update")
-        there = {(one.kind, one.value) for one in await all_of(gateway.list_tax_ids(customer))}
-        for one in self.tax_ids:
-            if (one["type"], one["value"]) not in there:
-                tax_key = f"{customer}:{one['type']}:{one['value']}"
-                await gateway.create_tax_id(customer, one["type"], one["value"], tax_key)
+        await self._agree_on_tax_ids(gateway, customer)
         return customer
+
+    async def _keep(self, made: str) -> str:
+        async with self.collector.tenant(self.realm_id, self.tenant_id) as session:
+            kept = await accounts.keep_customer(session, made)
+            if kept == made:
+                fields = {"fields": ["customer"]}
+                mutation(session, "billing_account.updated", "org", self.tenant_id, fields)
+            return kept
+
+    async def _agree_on_tax_ids(self, gateway: Gateway, customer: str) -> None:
+        """Add what is missing, and take away what the ISV no longer has."""
+        wanted = {(one["type"], one["value"]) for one in self.tax_ids}
+        there = {
+            (one.kind, one.value): one.id for one in await all_of(gateway.list_tax_ids(customer))
+        }
+        for kind, value in sorted(wanted - there.keys()):
+            await gateway.create_tax_id(customer, kind, value, f"{customer}:{kind}:{value}")
+        for gone in sorted(there.keys() - wanted):
+            try:
+                await gateway.delete_tax_id(customer, there[gone])
+            except GatewayMissing:
+                continue

@@ -5,6 +5,7 @@ says how far it came, and the job does the rest.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -12,7 +13,8 @@ from uuid import UUID
 
 from flatbed.billing.accounts import repository as accounts
 from flatbed.billing.collection import repository
-from flatbed.billing.collection.customers import CALLER, Customers
+from flatbed.billing.collection.collector import Collector
+from flatbed.billing.collection.customers import Customers
 from flatbed.billing.collection.models import Collection
 from flatbed.billing.collection.rules.bodies import (
     Bill,
@@ -33,13 +35,10 @@ from flatbed.billing.gateway.port import Gateway
 from flatbed.billing.gateway.views import CreditNoteView, InvoiceView
 from flatbed.billing.statements.models import Invoice, Statement
 from flatbed.tenants.kit.audit import mutation
-from flatbed.tenants.kit.clock import Clock
-from flatbed.tenants.kit.database.engine import Database
 from flatbed.tenants.kit.database.session import TenantSession
 from flatbed.tenants.kit.deadlines import schedule
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.ids import ZERO
-from flatbed.tenants.kit.realms import LIVE, find_realm, realm_clock
 
 COLLECT_AGAIN: Final = "collect_invoice"
 """The kind of the deadline after a failure."""
@@ -47,18 +46,6 @@ FIRST_PAUSE: Final = timedelta(minutes=1)
 LONGEST_PAUSE: Final = timedelta(hours=6)
 WAITING: Final = "waits-for-invoice"
 """A credit note whose invoice is not at Stripe yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Collector:
-    """Where invoices are collected; ``gateway`` is None without a key.
-
-    A live key serves live realms only, a test key sandboxes only: no test ever moves money.
-    """
-
-    database: Database
-    gateway: Gateway | None
-    is_live: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +78,12 @@ async def collect_invoice(
                 found = await _send(collector.gateway, prepared, row, customer)
                 await work.done(row, found)
     except (GatewayUnavailable, GatewayConflict, GatewayDenied, _WaitingError) as error:
-        await work.postpone(error.code, is_stored=getattr(error, "is_stored", False))
-    except (GatewayRefused, QuarantinedError) as error:
+        await work.postpone(
+            error.code, is_stored=isinstance(error, GatewayUnavailable) and error.is_stored
+        )
+    except GatewayRefused as error:
+        await work.quarantine(":".join(filter(None, (error.code, error.param))))
+    except QuarantinedError as error:
         await work.quarantine(error.code)
 
 
@@ -109,20 +100,17 @@ class _Work:
     tenant_id: UUID
     invoice_id: UUID
 
-    def transaction(self) -> Any:  # noqa: ANN401 - an async context manager of a TenantSession
-        return self.collector.database.tenant(
-            realm_id=self.realm_id, tenant_id=self.tenant_id, caller=CALLER, clock=Clock()
-        )
+    def transaction(self) -> AbstractAsyncContextManager[TenantSession]:
+        return self.collector.tenant(self.realm_id, self.tenant_id)
 
     async def prepare(self) -> Prepared | None:
         """Freeze the bodies if nobody has; None where there is nothing to send."""
         async with self.transaction() as session:
-            session.clock = await realm_clock(session)
             found = await repository.invoice(session, self.invoice_id)
             if found is None:
                 return None
             invoice, statement = found
-            if not await self._is_collected(session):
+            if not await self.collector.serves(session):
                 await repository.add(session, [_row(session, invoice, 1, "not_collected", None)])
                 return None
             rows = await repository.parts(session, invoice.id)
@@ -135,7 +123,7 @@ class _Work:
                 kind=invoice.kind,
                 rows=rows,
                 customers=Customers(
-                    self.collector.database,
+                    self.collector,
                     self.realm_id,
                     self.tenant_id,
                     known=None if account is None else account.customer_ref,
@@ -145,16 +133,9 @@ class _Work:
                 corrected=corrected,
             )
 
-    async def _is_collected(self, session: TenantSession) -> bool:
-        if self.collector.gateway is None:
-            return False
-        realm = await find_realm(session, self.realm_id)
-        return realm is not None and (realm.kind == LIVE) == self.collector.is_live
-
     async def done(self, row: Collection, found: InvoiceView | CreditNoteView) -> None:
         """Note what is there; the state at Stripe may be newer already, then the event tells."""
         async with self.transaction() as session:
-            session.clock = await realm_clock(session)
             now = await repository.part(session, row.invoice_id, row.part)
             if now.state != "pending":
                 return
@@ -170,7 +151,6 @@ class _Work:
     async def postpone(self, code: str, *, is_stored: bool) -> None:
         """Try again later, under another key where Stripe repeats a failure under this one."""
         async with self.transaction() as session:
-            session.clock = await realm_clock(session)
             rows = await repository.parts(session, self.invoice_id)
             attempts = 1 + max((row.attempts for row in rows), default=0)
             for row in rows:
@@ -189,7 +169,6 @@ class _Work:
     async def quarantine(self, code: str) -> None:
         """Leave it to a person; the reconciliation shows it."""
         async with self.transaction() as session:
-            session.clock = await realm_clock(session)
             for row in await repository.parts(session, self.invoice_id):
                 if row.state == "pending":
                     await repository.change(session, row, state="quarantined", error=code)

@@ -7,9 +7,9 @@ from uuid import UUID
 from flatbed.billing.accounts import repository as accounts
 from flatbed.billing.accounts.parties import customer_of
 from flatbed.billing.collection import repository
+from flatbed.billing.collection.collector import Collector
 from flatbed.billing.collection.customers import Customers
 from flatbed.billing.collection.errors import NotCollectedError, ProviderUnavailableError
-from flatbed.billing.collection.exporting import Collector
 from flatbed.billing.collection.rules.bodies import customer_body
 from flatbed.billing.collection.schemas import CollectionList, CollectionRead
 from flatbed.billing.gateway.errors import GatewayError
@@ -18,7 +18,6 @@ from flatbed.billing.gateway.views import Json
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
 from flatbed.tenants.kit.ids import uuid7
 from flatbed.tenants.kit.problems import NotFoundError
-from flatbed.tenants.kit.realms import LIVE, find_realm
 
 T = TypeVar("T")
 
@@ -94,13 +93,12 @@ async def prepare_portal(
 
 
 async def _serving(session: TenantSession, collector: Collector) -> tuple[Gateway, Customers]:
-    realm = await find_realm(session, session.realm_id)
-    if collector.gateway is None or realm is None or (realm.kind == LIVE) != collector.is_live:
+    if collector.gateway is None or not await collector.serves(session):
         raise NotCollectedError
     account = await accounts.find(session)
     snapshot = (await customer_of(session)).snapshot
     return collector.gateway, Customers(
-        collector.database,
+        collector,
         session.realm_id,
         session.tenant_id,
         known=None if account is None else account.customer_ref,

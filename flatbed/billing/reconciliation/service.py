@@ -1,14 +1,13 @@
 """Compare ledger, statements and Stripe, and keep what disagrees."""
 
+import json
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Final
 from uuid import UUID
 
 from flatbed.billing.accounts import repository as accounts
 from flatbed.billing.collection import repository as collections
-from flatbed.billing.collection.exporting import Collector
+from flatbed.billing.collection.collector import Collector
 from flatbed.billing.collection.models import Collection
 from flatbed.billing.gateway.port import Gateway
 from flatbed.billing.gateway.views import InvoiceView
@@ -17,16 +16,14 @@ from flatbed.billing.reconciliation.models import Reconciliation
 from flatbed.billing.reconciliation.rules.comparing import Found, Ours, Theirs, compare
 from flatbed.billing.reconciliation.schemas import FindingPage, FindingRead, ReconciliationRead
 from flatbed.billing.statements.explaining import explain, prove
+from flatbed.billing.statements.jobs import reconcile_later
 from flatbed.billing.statements.models import Invoice
 from flatbed.billing.statements.rules.proof import verify_proof
 from flatbed.billing.stripe_events.applying import apply_invoice
-from flatbed.tenants.kit.clock import Clock, system_now
+from flatbed.tenants.kit.clock import system_now
 from flatbed.tenants.kit.cursors import Cursors, Position
-from flatbed.tenants.kit.database.session import Caller, TenantReadSession, TenantSession
+from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
 from flatbed.tenants.kit.ids import encode, uuid7
-from flatbed.tenants.kit.realms import LIVE, find_realm, realm_clock
-
-CALLER: Final = Caller("system:reconcile", request_id="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +41,21 @@ class _Books:
 async def reconcile(collector: Collector, realm_id: UUID, tenant_id: UUID) -> int:
     """Compare an ISV's books with Stripe. Returns how many findings are open after it.
 
-    A state that Stripe changed and no event told is found, and taken over: the next run resolves
-    it. Without a key ledger and statements alone are compared.
+    A state that Stripe changed and no event told is found, and taken over: the next run, which
+    this one asks for, resolves it. Without a key ledger and statements alone are compared.
 
     Raises:
         GatewayError: Stripe cannot be asked now; nothing is written.
     """
-    async with _tenant(collector, realm_id, tenant_id) as session:
+    async with collector.tenant(realm_id, tenant_id) as session:
         books = await _read(session, collector)
     found = list(books.drift)
+    before: dict[str | None, str | None] = {}
     if collector.gateway is not None and books.collects and books.customer is not None:
         theirs = await _theirs(collector.gateway, books.customer)
         found += compare(_ours(books), theirs, system_now())
-        for row in books.rows:
-            if row.state == "done" and row.external_status != "issued" and row.external_id:
-                here = next((one for one in theirs if one.external_id == row.external_id), None)
-                if here is not None and here.status != row.external_status:
-                    await apply_invoice(collector, collector.gateway, row.external_id)
-    async with _tenant(collector, realm_id, tenant_id) as session:
-        session.clock = await realm_clock(session)
+        before = await _take_over(collector, collector.gateway, books.rows, theirs)
+    async with collector.tenant(realm_id, tenant_id) as session:
         await repository.note(session, found)
         session.add(
             Reconciliation(
@@ -75,6 +68,8 @@ async def reconcile(collector: Collector, realm_id: UUID, tenant_id: UUID) -> in
                 findings=len(found),
             )
         )
+        if await _is_healed(session, before):
+            await reconcile_later(session)
     return len(found)
 
 
@@ -106,24 +101,47 @@ async def findings(
     return FindingPage(data=data, **envelope.model_dump())
 
 
+async def _take_over(
+    collector: Collector, gateway: Gateway, rows: Sequence[Collection], theirs: Sequence[Theirs]
+) -> dict[str | None, str | None]:
+    """Write the states that Stripe has and we have not. Returns what was written before."""
+    states = {one.external_id: one.status for one in theirs if one.kind == "invoice"}
+    before: dict[str | None, str | None] = {
+        row.external_id: row.external_status
+        for row in rows
+        if row.state == "done" and row.external_id in states
+        if states[row.external_id] != row.external_status
+    }
+    for external_id in before:
+        if external_id is not None:
+            await apply_invoice(collector, gateway, external_id)
+    return before
+
+
+async def _is_healed(session: TenantReadSession, before: dict[str | None, str | None]) -> bool:
+    """Whether a state was taken over: only then the next run finds something else."""
+    rows = await collections.everything(session) if before else ()
+    return any(
+        before.get(row.external_id, row.external_status) != row.external_status for row in rows
+    )
+
+
 async def _read(session: TenantSession, collector: Collector) -> _Books:
     account = await accounts.find(session)
-    realm = await find_realm(session, session.realm_id)
     statements = await repository.statement_ids(session)
-    serves = realm is not None and (realm.kind == LIVE) == collector.is_live
     return _Books(
         customer=None if account is None else account.customer_ref,
         rows=await collections.everything(session),
         invoices=await repository.invoices(session),
         statements=len(statements),
         drift=[one for each in statements for one in await _drift(session, each)],
-        collects=collector.gateway is not None and serves,
+        collects=await collector.serves(session),
     )
 
 
 async def _drift(session: TenantReadSession, statement_id: UUID) -> list[Found]:
     """Whether a statement is still what the ledger gives."""
-    wrong = verify_proof(await prove(session, statement_id))
+    wrong = verify_proof(json.loads(await prove(session, statement_id)))
     if not (await explain(session, statement_id)).matches:
         wrong.append("computed again it is another statement")
     subject = encode("stmt", statement_id)
@@ -191,11 +209,3 @@ def _place(view: InvoiceView) -> tuple[str, int] | None:
         return encode("inv", UUID(view.metadata["invoice_id"])), int(view.metadata["part"])
     except (KeyError, ValueError):
         return None
-
-
-def _tenant(
-    collector: Collector, realm_id: UUID, tenant_id: UUID
-) -> AbstractAsyncContextManager[TenantSession]:
-    return collector.database.tenant(
-        realm_id=realm_id, tenant_id=tenant_id, caller=CALLER, clock=Clock()
-    )

@@ -1,18 +1,15 @@
-"""When books are compared: daily, and after a closing was collected."""
+"""When books are compared: daily, after a closing was collected, and where one is blocked."""
 
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from flatbed.billing.collection.exporting import Collector
-from flatbed.billing.collection.tasks import RECONCILE_JOB
+from flatbed.billing.collection.collector import Collector
 from flatbed.billing.reconciliation import repository
-from flatbed.billing.reconciliation.service import CALLER, reconcile
-from flatbed.tenants.kit.clock import Clock
-from flatbed.tenants.kit.jobs.queue import enqueue
+from flatbed.billing.reconciliation.service import reconcile
+from flatbed.billing.statements.jobs import reconcile_later
 from flatbed.tenants.kit.jobs.runner import JobHandler
-from flatbed.tenants.kit.realms import realm_clock
 
 DAILY: Final = timedelta(hours=24)
 
@@ -28,11 +25,8 @@ def reconciling(collector: Collector) -> JobHandler:
 
 async def ask_if_due(collector: Collector, realm_id: UUID, tenant_id: UUID) -> bool:
     """Ask for a run of an ISV that was not compared for a day. Returns whether it was asked."""
-    async with collector.database.tenant(
-        realm_id=realm_id, tenant_id=tenant_id, caller=CALLER, clock=Clock()
-    ) as session:
-        session.clock = await realm_clock(session)
+    async with collector.tenant(realm_id, tenant_id) as session:
         if not await repository.is_due(session, session.now() - DAILY):
             return False
-        await enqueue(session, RECONCILE_JOB, realm_id=realm_id, tenant_id=tenant_id)
+        await reconcile_later(session)
         return True

@@ -15,6 +15,7 @@ from flatbed.billing.accounts import repository as accounts
 from flatbed.billing.accounts.parties import Customer, Seller, customer_of, seller_of
 from flatbed.billing.statements import drafting
 from flatbed.billing.statements.errors import ClosingBlockedError, PeriodClosedError
+from flatbed.billing.statements.jobs import collect_later
 from flatbed.billing.statements.models import Invoice, Statement
 from flatbed.billing.statements.repository import closing as repository
 from flatbed.billing.statements.rules.content import content, statement_hash, sums
@@ -34,12 +35,9 @@ from flatbed.tenants.kit.database.session import (
 )
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.ids import encode, uuid7
-from flatbed.tenants.kit.jobs.queue import enqueue
 from flatbed.tenants.kit.problems import NotFoundError, UnavailableError
 from flatbed.tenants.organizations.service import organization_of
 
-COLLECT_JOB: Final = "collect_invoice"
-"""The job that brings an invoice or a credit note to whoever collects (``collection.tasks``)."""
 GRACE: Final = timedelta(days=5)
 """After a period's end, for what arrives late; then it is closed."""
 
@@ -217,13 +215,7 @@ async def _write(
     session.add_all(invoices)
     await session.flush()
     for one in invoices:
-        await enqueue(
-            session,
-            COLLECT_JOB,
-            realm_id=session.realm_id,
-            tenant_id=session.tenant_id,
-            invoice_id=one.id,
-        )
+        await collect_later(session, one.id)
     rows = [_row(statement_id, line, holder.get(line.entry_id)) for line in draft.lines]
     await lines.add_lines(session, rows)
     failpoint(Failpoint.CLOSING_BILLED)

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flatbed.billing.pricing.rules.tiers import price_from
 from flatbed.billing.statements.repository import closing as repository
 from flatbed.billing.statements.rules.rating import Draft, Fate, Refund, Rest, Unit, drafts
+from flatbed.billing.statements.snapshots import unit_of
 from flatbed.billing.usage.models import Period
 from flatbed.billing.usage.repository import reports
 from flatbed.billing.usage.states import UsageState
@@ -31,7 +31,14 @@ async def draft(
     for row in await reports.standing(session, until):
         is_decided = row["decided_at"] is not None and row["decided_at"] <= session.now()
         if row["state"] == UsageState.ACCEPTED and is_decided:
-            units.append(_unit(row, period))
+            units.append(
+                unit_of(
+                    row,
+                    accepted_at=row["decided_at"],
+                    late=row["late"],
+                    carried_over=_is_carried(row, period),
+                )
+            )
         else:
             rest.append(Rest(row["id"], row["currency"], _fate(row["state"]), row["amount"]))
     rest += await repository.ended(session, until)
@@ -44,23 +51,6 @@ async def draft(
 def _fate(state: str) -> Fate:
     # Accepted a moment after this instant: it waits for the next closing, as a pending one.
     return Fate.DISPUTED if state == UsageState.DISPUTED else Fate.PENDING
-
-
-def _unit(row: Mapping[str, Any], period: Period | None) -> Unit:
-    return Unit(
-        entry_id=row["id"],
-        campaign_ref=row["campaign_ref"],
-        currency=row["currency"],
-        price=price_from(row["tiers"], row["amount"]),
-        free=row["replaces_id"] is not None,
-        reserved=row["amount"],
-        month=row["month"],
-        dossier_hash=row["evidence_hash"],
-        occurred_at=row["occurred_at"],
-        accepted_at=row["decided_at"],
-        late=row["late"],
-        carried_over=_is_carried(row, period),
-    )
 
 
 def _refund(row: Mapping[str, Any], period: Period | None) -> Refund:

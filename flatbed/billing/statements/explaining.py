@@ -1,12 +1,11 @@
 """A statement computed again, and the proof that its ISV may check without us."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from flatbed.billing.pricing.rules.tiers import Price, price_from
+from flatbed.billing.pricing.rules.tiers import Price
 from flatbed.billing.statements.models import Statement
 from flatbed.billing.statements.reading import found
 from flatbed.billing.statements.repository import closing as closing_repository
@@ -15,13 +14,12 @@ from flatbed.billing.statements.rules.content import PROOF_FORMAT, content, stat
 from flatbed.billing.statements.rules.rating import (
     Line,
     LineKind,
-    Unit,
     amount_of,
     price_text,
     rate,
 )
 from flatbed.billing.statements.schemas import StatementExplanation, Step
-from flatbed.billing.statements.snapshots import head_of, invoice_content, line_of
+from flatbed.billing.statements.snapshots import head_of, invoice_content, line_of, unit_of
 from flatbed.billing.usage.chain import OUTSIDE, covered
 from flatbed.tenants.kit.canonical import canonical
 from flatbed.tenants.kit.database.session import TenantReadSession
@@ -64,8 +62,10 @@ async def explain(session: TenantReadSession, statement_id: UUID) -> StatementEx
     )
 
 
-async def prove(session: TenantReadSession, statement_id: UUID) -> dict[str, Any]:
+async def prove(session: TenantReadSession, statement_id: UUID) -> str:
     """A statement with the entries behind it: all that ``flatbed verify statement`` needs.
+
+    The text is canonical JSON, as it is hashed and handed out.
 
     Raises:
         NotFoundError: no such statement of this tenant.
@@ -76,16 +76,16 @@ async def prove(session: TenantReadSession, statement_id: UUID) -> dict[str, Any
     named = {line.entry_id for line in lines} | {one.entry_id for one in rest}
     entries = await repository.entries(session, statement.ledger_from, statement.ledger_to, named)
     whole = await _content(session, statement, lines)
-    document = {
-        "format": PROOF_FORMAT,
-        "hash": statement.hash,
-        "previous_hash": statement.previous_hash,
-        "statement": whole,
-        "entries": [_link(row) for row in entries if row["sequence"] > statement.ledger_from],
-        "carried": [_link(row) for row in entries if row["sequence"] <= statement.ledger_from],
-    }
-    plain: dict[str, Any] = json.loads(canonical(document))
-    return plain
+    return canonical(
+        {
+            "format": PROOF_FORMAT,
+            "hash": statement.hash,
+            "previous_hash": statement.previous_hash,
+            "statement": whole,
+            "entries": [_link(row) for row in entries if row["sequence"] > statement.ledger_from],
+            "carried": [_link(row) for row in entries if row["sequence"] <= statement.ledger_from],
+        }
+    )
 
 
 async def _entries(session: TenantReadSession, lines: list[Line]) -> dict[UUID, Mapping[str, Any]]:
@@ -104,7 +104,13 @@ async def _rated(
     ranks = await closing_repository.ranks(session, statement.number)
     charges = {line.entry_id: line for line in lines if line.kind is LineKind.CHARGE}
     units = [
-        _unit(line, entries[entry_id], accepted[entry_id]) for entry_id, line in charges.items()
+        unit_of(
+            entries[entry_id],
+            accepted_at=accepted[entry_id],
+            late=line.late,
+            carried_over=line.carried_over,
+        )
+        for entry_id, line in charges.items()
     ]
     again = list[Line]()
     for unit, rank in rate(units, ranks):
@@ -123,23 +129,6 @@ async def _rated(
         amount = entries[line.entry_id]["amount"]
         again.append(replace(line, position=len(again) + 1, amount=amount))
     return again, {unit.entry_id: unit.price for unit in units}
-
-
-def _unit(line: Line, entry: Mapping[str, Any], accepted_at: Any) -> Unit:  # noqa: ANN401 - an instant
-    return Unit(
-        entry_id=line.entry_id,
-        campaign_ref=entry["campaign_ref"],
-        currency=entry["currency"],
-        price=price_from(entry["tiers"], entry["amount"]),
-        free=entry["replaces_id"] is not None,
-        reserved=entry["amount"],
-        month=entry["month"],
-        dossier_hash=entry["evidence_hash"],
-        occurred_at=entry["occurred_at"],
-        accepted_at=accepted_at,
-        late=line.late,
-        carried_over=line.carried_over,
-    )
 
 
 async def _content(

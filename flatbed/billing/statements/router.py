@@ -25,7 +25,6 @@ from flatbed.billing.usage import decisions
 from flatbed.tenants.access.calls import TenantCall, TenantRead
 from flatbed.tenants.access.require import require
 from flatbed.tenants.kit.after_commit import AfterCommit
-from flatbed.tenants.kit.canonical import canonical
 from flatbed.tenants.kit.http import Listed, reply
 
 router = APIRouter(prefix="/v1", tags=["statements"])
@@ -138,9 +137,9 @@ async def explain_statement(statement_id: StatementId, call: Reader) -> Response
 )
 async def prove_statement(statement_id: StatementId, call: Reader) -> Response:
     """Read the file that `flatbed verify statement` checks without any access to us."""
-    document = await explaining.prove(call.session, statement_id)
+    proof = await explaining.prove(call.session, statement_id)
     headers = {"Content-Disposition": 'attachment; filename="statement-proof.json"'}
-    return Response(canonical(document), headers=headers, media_type="application/json")
+    return Response(proof, headers=headers, media_type="application/json")
 
 
 @router.get("/invoices", operation_id="list_invoices", response_model=InvoicePage)

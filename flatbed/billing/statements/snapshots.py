@@ -1,10 +1,12 @@
 """The parts of a statement that are snapshots, as its hash covers them."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
+from flatbed.billing.pricing.rules.tiers import price_from
 from flatbed.billing.statements.models import Invoice, Statement
-from flatbed.billing.statements.rules.rating import Line, LineKind
+from flatbed.billing.statements.rules.rating import Line, LineKind, Unit
 
 HEAD: Final = (
     "tenant_id",
@@ -46,6 +48,26 @@ def head_of(statement: Statement) -> dict[str, Any]:
 def invoice_content(invoice: Invoice) -> dict[str, Any]:
     """What the hash covers of an invoice or a credit note."""
     return {name: getattr(invoice, name) for name in INVOICE}
+
+
+def unit_of(
+    entry: Mapping[str, Any], *, accepted_at: datetime, late: bool, carried_over: bool
+) -> Unit:
+    """An accepted entry as it is rated; the period that bills it says whether it is late for it."""
+    return Unit(
+        entry_id=entry["id"],
+        campaign_ref=entry["campaign_ref"],
+        currency=entry["currency"],
+        price=price_from(entry["tiers"], entry["amount"]),
+        free=entry["replaces_id"] is not None,
+        reserved=entry["amount"],
+        month=entry["month"],
+        dossier_hash=entry["evidence_hash"],
+        occurred_at=entry["occurred_at"],
+        accepted_at=accepted_at,
+        late=late,
+        carried_over=carried_over,
+    )
 
 
 def line_of(row: Mapping[str, Any]) -> Line:

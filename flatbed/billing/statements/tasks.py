@@ -6,6 +6,7 @@ from uuid import UUID
 
 from flatbed.billing.statements.closing import GRACE, close
 from flatbed.billing.statements.errors import ClosingBlockedError, PeriodClosedError
+from flatbed.billing.statements.jobs import reconcile_later
 from flatbed.billing.statements.repository import closing as repository
 from flatbed.tenants.kit.audit import publish
 from flatbed.tenants.kit.clock import Clock
@@ -49,6 +50,8 @@ async def close_due(session: TenantSession, deadline: Deadline) -> None:
             deadline.subject_id,
             {"reason": blocked.extra["reason"]},
         )
+        # A finding may be settled by now, and only a run of the reconciliation says so.
+        await reconcile_later(session)
         await _schedule(session, deadline.subject_id, session.now() + AGAIN)
 
 

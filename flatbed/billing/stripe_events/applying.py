@@ -5,7 +5,6 @@ same state.
 """
 
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -13,7 +12,7 @@ from uuid import UUID
 from flatbed.billing.accounts import repository as accounts
 from flatbed.billing.accounts.standing import GOOD
 from flatbed.billing.collection import repository as collections
-from flatbed.billing.collection.exporting import Collector
+from flatbed.billing.collection.collector import Collector
 from flatbed.billing.collection.models import Collection
 from flatbed.billing.gateway.errors import GatewayMissing
 from flatbed.billing.gateway.port import Gateway
@@ -21,10 +20,8 @@ from flatbed.billing.gateway.views import InvoiceStatus, InvoiceView, SetupView
 from flatbed.billing.stripe_events import repository
 from flatbed.billing.stripe_events.models import GatewayEvent
 from flatbed.tenants.kit.audit import mutation
-from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.database.session import Caller, TenantSession
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
-from flatbed.tenants.kit.realms import LIVE, find_realm, realm_clock
 
 LATE: Final = frozenset({"invoice.overdue", "invoice.payment_failed"})
 """What an unpaid invoice is told to be late by."""
@@ -105,8 +102,7 @@ async def apply_invoice(
         if row is None:
             return False
         view = await gateway.get_invoice(external_id)
-        async with _tenant(collector, realm_id, tenant_id) as session:
-            session.clock = await realm_clock(session)
+        async with collector.tenant(realm_id, tenant_id) as session:
             if await _write(session, row, view, is_late=is_late):
                 await _restand(session)
                 return True
@@ -165,15 +161,17 @@ async def _apply_setup(collector: Collector, gateway: Gateway, setup: SetupView)
     place = _tenant_of(setup.metadata)
     if place is None or setup.customer is None or setup.payment_method is None:
         return "not_ours"
-    if not await _is_served(collector, *place):
-        return "not_ours"
+    async with collector.tenant(*place) as session:
+        account = await accounts.find(session)
+        is_ours = account is not None and account.customer_ref == setup.customer
+        if not is_ours or not await collector.serves(session):
+            return "not_ours"
     key = f"{setup.customer}:{setup.payment_method}"
     await gateway.set_default_payment_method(setup.customer, setup.payment_method, key)
-    async with _tenant(collector, *place) as session:
-        session.clock = await realm_clock(session)
+    async with collector.tenant(*place) as session:
         account = await accounts.find(session, lock=True)
-        if account is None or account.customer_ref != setup.customer:
-            return "not_ours"
+        if account is None:
+            return "gone"
         account.payment_method_ref = setup.payment_method
         account.updated_at = session.now()
         fields = {"fields": ["payment_method"]}
@@ -185,26 +183,11 @@ async def _apply_setup(collector: Collector, gateway: Gateway, setup: SetupView)
 async def _row(
     collector: Collector, realm_id: UUID, tenant_id: UUID, invoice_id: UUID, part: int
 ) -> Collection | None:
-    if not await _is_served(collector, realm_id, tenant_id):
-        return None
-    async with _tenant(collector, realm_id, tenant_id) as session:
+    async with collector.tenant(realm_id, tenant_id) as session:
+        if not await collector.serves(session):
+            return None  # a test key never touches a live realm: what it names is not ours
         rows = await collections.parts(session, invoice_id)
         return next((row for row in rows if row.part == part), None)
-
-
-async def _is_served(collector: Collector, realm_id: UUID, tenant_id: UUID) -> bool:
-    """A test key never touches a live realm: what it names is then not ours."""
-    async with _tenant(collector, realm_id, tenant_id) as session:
-        realm = await find_realm(session, realm_id)
-        return realm is not None and (realm.kind == LIVE) == collector.is_live
-
-
-def _tenant(
-    collector: Collector, realm_id: UUID, tenant_id: UUID
-) -> AbstractAsyncContextManager[TenantSession]:
-    return collector.database.tenant(
-        realm_id=realm_id, tenant_id=tenant_id, caller=CALLER, clock=Clock()
-    )
 
 
 def _tenant_of(metadata: Mapping[str, str]) -> tuple[UUID, UUID] | None:

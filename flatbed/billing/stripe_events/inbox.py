@@ -3,11 +3,12 @@
 from datetime import timedelta
 from typing import Final
 
-from flatbed.billing.collection.exporting import Collector
+from flatbed.billing.collection.collector import Collector
 from flatbed.billing.gateway.errors import BadEvent, BadSignature
 from flatbed.billing.gateway.views import EventRef
 from flatbed.billing.stripe_events import repository
 from flatbed.billing.stripe_events.errors import WebhookRefusedError
+from flatbed.tenants.kit.clock import system_now
 from flatbed.tenants.kit.database.session import Caller, LoginSession, WorkerSession
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.ids import uuid7
@@ -17,6 +18,10 @@ from flatbed.tenants.kit.problems import NotFoundError
 APPLY_JOB: Final = "apply_gateway_event"
 OVERLAP: Final = timedelta(hours=1)
 """Events are late by minutes, and two of one second have no order."""
+PATIENCE: Final = timedelta(minutes=10)
+"""How long an event's job may take, with all its tries, before another is asked for."""
+FORGOTTEN: Final = timedelta(days=7)
+"""How long an event is asked for again."""
 
 
 async def receive(collector: Collector, payload: bytes, signature: str) -> None:
@@ -65,6 +70,20 @@ async def fill_gaps(collector: Collector) -> int:
         async with collector.database.worker(caller=_caller()) as session:
             taken += await keep(session, event)
     return taken
+
+
+async def ask_again(collector: Collector) -> int:
+    """Ask for the events that nothing was made of: their jobs gave up while Stripe was away.
+
+    Running one twice is harmless. What stays so past the week is for the reconciliation to find.
+    Returns how many were asked for.
+    """
+    now = system_now()
+    async with collector.database.worker(caller=_caller()) as session:
+        waiting = await repository.unhandled(session, now - FORGOTTEN, now - PATIENCE)
+        for event_id in waiting:
+            await enqueue(session, APPLY_JOB, event_id=event_id)
+    return len(waiting)
 
 
 def _caller() -> Caller:

@@ -1,6 +1,8 @@
 """SQL for the inbox."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import func, select, update
@@ -11,6 +13,9 @@ from flatbed.billing.stripe_events.models import GatewayEvent
 from flatbed.tenants.kit.clock import system_now
 from flatbed.tenants.kit.database.session import LoginSession, WorkerSession
 from flatbed.tenants.kit.ids import uuid7
+
+MOST: Final = 500
+"""Events that one look takes up again."""
 
 
 async def keep(session: LoginSession | WorkerSession, event: EventRef) -> UUID | None:
@@ -41,6 +46,21 @@ async def find(session: WorkerSession, event_id: UUID) -> GatewayEvent | None:
 async def newest(session: WorkerSession) -> datetime | None:
     """When the newest event of the inbox happened."""
     return await session.scalar(select(func.max(GatewayEvent.happened_at)))
+
+
+async def unhandled(session: WorkerSession, since: datetime, until: datetime) -> Sequence[UUID]:
+    """Events received between the instants that nothing was made of, the oldest first."""
+    wanted = (
+        select(GatewayEvent.id)
+        .where(
+            GatewayEvent.handled_at.is_(None),
+            GatewayEvent.received_at >= since,
+            GatewayEvent.received_at < until,
+        )
+        .order_by(GatewayEvent.received_at, GatewayEvent.id)
+        .limit(MOST)
+    )
+    return (await session.scalars(wanted)).all()
 
 
 async def handled(session: WorkerSession, event_id: UUID, outcome: str) -> None:

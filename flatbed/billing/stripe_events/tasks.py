@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from uuid import UUID
 
-from flatbed.billing.collection.exporting import Collector
+from flatbed.billing.collection.collector import Collector
 from flatbed.billing.stripe_events.applying import apply_event
 from flatbed.tenants.kit.jobs.runner import JobHandler
 

@@ -3,17 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from flatbed.billing.usage.errors import UsageStateError
 from flatbed.billing.usage.opening import period_for
 from flatbed.billing.usage.repository import ledger, lines
-from flatbed.billing.usage.repository.reports import time_zone
 from flatbed.billing.usage.states import FOLLOWS, Basis, Decision, UsageState, usage_state
 from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.problems import NotFoundError
+from flatbed.tenants.organizations.service import organization_of
 
 
 async def accept_usage(session: TenantSession, entry_id: UUID, *, basis: Basis, actor: str) -> None:
@@ -123,5 +122,5 @@ async def _decide(
     failpoint(Failpoint.USAGE_DECIDED)
     if decision in {Decision.ACCEPTED, Decision.CONFIRMED}:
         # Its own period may be closed, and nobody may have needed the next one yet.
-        await period_for(session, session.now(), ZoneInfo(await time_zone(session)))
+        await period_for(session, session.now(), (await organization_of(session)).zone)
     tell(session, f"usage.{decision}", entry_id, {"basis": basis.value})

@@ -21,6 +21,7 @@ from flatbed.tenants.kit.crypto import Keyring
 from flatbed.tenants.kit.cursors import Cursors, Position
 from flatbed.tenants.kit.database.session import TenantReadSession
 from flatbed.tenants.kit.ids import encode
+from flatbed.tenants.organizations.service import organization_of
 
 LARGEST_EXPORT: Final = 20_000
 DOSSIERS: Final = {"qual": "/v1/qualifications"}
@@ -38,7 +39,7 @@ async def page(
     group_by: GroupBy,
 ) -> UsagePage:
     """A page of units, and the sums over all units that the filters let through."""
-    zone = await repository.time_zone(session)
+    zone = (await organization_of(session)).zone.key
     window = cursors.window(cursor, limit)
     rows = await repository.page(session, window, filters)
     shown, envelope = cursors.page(

@@ -10,7 +10,8 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
-from flatbed.billing.collection.exporting import Collector, collect_invoice
+from flatbed.billing.collection.collector import Collector
+from flatbed.billing.collection.exporting import collect_invoice
 from flatbed.billing.gateway.calls import Machinery
 from flatbed.billing.gateway.client import StripeGateway
 from flatbed.billing.gateway.fake.app import KEY, WEBHOOK_SECRET, FakeStripe

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from flatbed.billing.collection.exporting import Collector, collect_invoice
+from flatbed.billing.collection.collector import Collector
+from flatbed.billing.collection.exporting import collect_invoice
 from flatbed.billing.gateway.fake.faults import Fault, FaultKind
 from flatbed.billing.gateway.views import Body, InvoiceStatus
 from flatbed.tenants.kit.ids import uuid7

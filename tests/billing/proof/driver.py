@@ -1,6 +1,7 @@
 """What the rules of the machine share: doing a fact, comparing the answer, holding the rows."""
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -267,7 +268,7 @@ class Driver:
         async with world.reading(tenant, self.now) as reader:
             for one in found.statements:
                 assert (await explaining.explain(reader, one["id"])).matches
-                assert verify_proof(await explaining.prove(reader, one["id"])) == []
+                assert verify_proof(json.loads(await explaining.prove(reader, one["id"]))) == []
         for what in ("entries", "statements", "lines", "rest", "invoices", "decisions"):
             self.tally[what] += len(getattr(found, what))
 
@@ -287,7 +288,8 @@ async def preview_is_statement(isv: Isv, period: UUID, foreseen: StatementPrevie
     async with isv.world.reading(isv.tenant_id) as session:
         statements = (await reading.closed(session, period)).statements
         proofs = {
-            one.id: (await explaining.prove(session, one.id))["statement"] for one in statements
+            one.id: json.loads(await explaining.prove(session, one.id))["statement"]
+            for one in statements
         }
     assert [one.currency for one in foreseen.statements] == [one.currency for one in statements]
     for draft, statement in zip(foreseen.statements, statements, strict=True):

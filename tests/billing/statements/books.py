@@ -137,7 +137,8 @@ class Books:
 
     async def proof(self, statement_id: UUID) -> dict[str, Any]:
         async with self.world.reading(self.isv) as session:
-            return await explaining.prove(session, statement_id)
+            found: dict[str, Any] = json.loads(await explaining.prove(session, statement_id))
+            return found
 
 
 def later(days: int) -> datetime:

@@ -83,6 +83,7 @@ class Control:
             "findings": [{"at": at, **asdict(finding)} for at, finding in self._api.findings],
             "faults_met": self._api.faults.happened,
             "deliveries_waiting": self.webhooks.waiting,
+            "deliveries_refused": self.webhooks.refused,
         }
 
     def _change(self, invoice: str, change: Callable[[Obj], None]) -> Obj:

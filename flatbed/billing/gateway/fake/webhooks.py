@@ -67,6 +67,8 @@ class Webhooks:
         self._endpoint = endpoint
         self._random = Random(account.seed)  # noqa: S311 - disorder that a seed repeats, no secret
         self.mischief = Mischief()
+        self.refused = 0
+        """How often what was sent met no acceptance."""
         account.heard.append(self._queue)
 
     @property
@@ -113,7 +115,9 @@ class Webhooks:
         payload = dumps(body, separators=(",", ":")).encode()
         at = int(self._account.wall().timestamp()) + self.mischief.skew_s
         status = await endpoint.send(payload, sign(payload, endpoint.secret, at))
-        return status // 100 == 2  # noqa: PLR2004 - the class of success
+        is_accepted = status // 100 == 2  # noqa: PLR2004 - the class of success
+        self.refused += not is_accepted
+        return is_accepted
 
     def _settle(self, event: str, *, is_accepted: bool) -> None:
         held = self._account.store.get(_KIND, event)

@@ -26,7 +26,6 @@ from flatbed.billing.usage.repository.ledger import CONTENT, QUALIFIED, REVERSAL
 from flatbed.billing.usage.states import Decision, UsageState
 from flatbed.tenants.kit.cursors import Window
 from flatbed.tenants.kit.database.session import TenantReadSession
-from flatbed.tenants.organizations.models import Organization
 
 _Reversal = aliased(UsageEntry, name="reversal")
 _Last = (
@@ -72,14 +71,6 @@ class Tally:
     state: UsageState
     units: int
     amount: int
-
-
-async def time_zone(session: TenantReadSession) -> str:
-    """The IANA name of the tenant's zone."""
-    name = await session.scalar(
-        select(Organization.time_zone).where(Organization.id == session.tenant_id)
-    )
-    return name or "UTC"
 
 
 async def page(
