@@ -32,6 +32,6 @@ ENTRANCES: Final[dict[str, str]] = {
         "made-up candidates come with their links, cards and assignments, or not at all"
     ),
     "flatbed/app/qualifications/cards.py": (
-        "the card of a dispute or a review in the agency's list changes with it"
+        "the card of what waits for a lead in the agency's list changes with it"
     ),
 }

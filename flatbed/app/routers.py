@@ -15,6 +15,8 @@ from flatbed.app.candidates.pipeline.router import router as pipeline
 from flatbed.app.candidates.plans.router import router as plans
 from flatbed.app.candidates.touchpoints.router import router as touchpoints
 from flatbed.app.hunting.router import router as hunting
+from flatbed.app.qualifications.claims.router import router as claims
+from flatbed.app.qualifications.free_rides.router import router as free_rides
 from flatbed.app.qualifications.router import router as qualifications
 from flatbed.app.qualifications.waiting.router import router as waiting_qualifications
 from flatbed.app.registry.router import router as registry
@@ -42,6 +44,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     plans,
     pipeline,
     qualifications,
+    claims,
+    free_rides,
     waiting_qualifications,
     usage,
     statements,

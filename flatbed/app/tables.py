@@ -9,6 +9,8 @@ from flatbed.app.campaigns import models as campaigns
 from flatbed.app.candidates import models as candidates
 from flatbed.app.hunting import models as hunting
 from flatbed.app.qualifications import models as qualifications
+from flatbed.app.qualifications.free_rides import models as free_rides
+from flatbed.app.qualifications.guarantee import models as guarantee
 from flatbed.app.registry import models as registry
 from flatbed.billing.accounts import models as accounts
 from flatbed.billing.collection import models as collection
@@ -27,6 +29,8 @@ __all__ = [
     "campaigns",
     "candidates",
     "collection",
+    "free_rides",
+    "guarantee",
     "hunting",
     "kernel",
     "metadata",

@@ -12,6 +12,7 @@ from flatbed.app.campaigns.exclusions.ports import WorkedCandidates
 from flatbed.app.campaigns.orders.room import ADMISSION_JOB
 from flatbed.app.candidates.core.bindings import CandidateTargets, FurthestCandidates
 from flatbed.app.candidates.pipeline import nurture
+from flatbed.app.candidates.pipeline.ports import Signings
 from flatbed.app.candidates.touchpoints.ports import LatePushes
 from flatbed.app.health import Readiness
 from flatbed.app.hunting.bindings import LiveAssignments
@@ -20,6 +21,7 @@ from flatbed.app.permissions import PERMISSIONS, agree
 from flatbed.app.qualifications import deadlines as qualifications
 from flatbed.app.qualifications.repository import qualified_entries
 from flatbed.app.qualifications.reviews import ReviewsOfLatePushes
+from flatbed.app.qualifications.signing import AcceptanceBySigning
 from flatbed.app.qualifications.waiting import deadlines as waiting
 from flatbed.app.qualifications.waiting.tasks import admit_waiting
 from flatbed.app.routers import ROUTERS
@@ -82,6 +84,7 @@ class Program:
     targets: Targets = field(default_factory=CandidateTargets)
     worked_candidates: WorkedCandidates = field(default_factory=FurthestCandidates)
     late_pushes: LatePushes = field(default_factory=ReviewsOfLatePushes)
+    signings: Signings = field(default_factory=AcceptanceBySigning)
     qualified_entries: Expected = qualified_entries
 
     async def start(self) -> None:

@@ -11,6 +11,7 @@ from tests.billing.statements.closed import PROFILE as BILLING_PROFILE
 from tests.billing.statements.closed import march
 from tests.candidates.factory import PROFILE, Site, company, site
 from tests.qualifications.factory import ANSWER, DISPUTE
+from tests.qualifications.guarantee.claims import FOUND, PROOF, accepted, today
 from tests.qualifications.stock import stock
 
 DACH = {"code": "dach", "countries": ["DE", "AT"]}
@@ -141,6 +142,31 @@ class Story:
         waiting = await full.hunter.post(f"{second.path}/qualifications")
         await done("admit_waiting_qualification", isv, None, waiting.json()["id"])
 
+    async def make_good(self) -> None:
+        """A dispute that is taken back, a partner who withdrew, and one who was contracted."""
+        done, isv, lead = self.trail.done, self.isv, self.place.lead
+        place = await site(self.place.world, isv=self.place.isv, quantity=9)
+        contested, ridden = await stock(place, 2)
+        (unit,) = await accepted(place)
+        one = await contested.site.hunter.made(f"{contested.path}/qualifications")
+        await isv.made(f"/v1/qualifications/{one['id']}/disputes", DISPUTE)
+        await done("withdraw_dispute", isv, None, one["id"])
+        touches = await isv.read(f"{unit.worked.path}/touchpoints")
+        request = {"touchpoint_id": touches["data"][0]["id"]}
+        await done("create_partner_request", lead, request, unit.id)
+        left = {"withdrew_at": place.now().isoformat(), "reason": "r", "evidence": [PROOF]}
+        case = (await done("create_guarantee_case", isv, left, unit.id))["id"]
+        await done("decide_guarantee_case", lead, FOUND, case)
+        signed = {
+            "contracted_on": today(place).isoformat(),
+            "statement": "We signed.",
+            "evidence": [PROOF],
+        }
+        ride = (await done("create_free_ride", isv, signed, ridden.id))["id"]
+        await done("decide_free_ride", lead, FOUND, ride)
+        programme = place.campaign["programme_id"]
+        await done("create_terms_change", isv, {"description": "The margin falls."}, programme)
+
     async def settle(self) -> None:
         """How the ISV is billed, what is given up, and a month that is closed."""
         done, place = self.trail.done, self.place
@@ -213,6 +239,7 @@ class TestEveryWrite:
             story.exclude,
             story.work,
             story.bill,
+            story.make_good,
             story.administer,
         ):
             await chapter()

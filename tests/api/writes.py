@@ -83,6 +83,13 @@ LEFT: Final[dict[str, Left]] = {
         "usage.recorded", "candidate.stage_changed", "qualification.submitted"
     ),
     "dispute_qualification": tenant("usage.disputed", "dispute.opened"),
+    "withdraw_dispute": tenant("usage.withdrawn", "dispute.withdrawn"),
+    "create_terms_change": tenant("programme.terms_changed"),
+    "create_partner_request": tenant("partner_request.marked"),
+    "create_guarantee_case": tenant("guarantee_case.reported"),
+    "decide_guarantee_case": tenant("guarantee_case.opened"),
+    "create_free_ride": tenant("free_ride.reported"),
+    "decide_free_ride": tenant("usage.recorded", "qualification.submitted", "free_ride.confirmed"),
     "answer_dispute": tenant("dispute.answered"),
     "decide_dispute": tenant("usage.confirmed", "qualification.accepted", "dispute.confirmed"),
     "admit_waiting_qualification": tenant(

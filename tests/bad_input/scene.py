@@ -15,6 +15,7 @@ from flatbed.tenants.access.principal import Role
 from flatbed.tenants.kit.clock import system_now
 from flatbed.tenants.kit.ids import encode
 from tests.api.support import Client, World
+from tests.bad_input import reports
 from tests.bad_input.asgi import Asked
 from tests.bad_input.corpus import Value
 from tests.bad_input.fuller import FULLER
@@ -69,6 +70,7 @@ VALID: dict[str, Callable[[Mapping[str, str]], dict[str, Any]]] = {
     "dispute_qualification": lambda _: DISPUTE,
     "answer_dispute": lambda _: ANSWER | {"evidence": [DOCUMENT]},
     "merge_company_group": lambda i: {"into": i["into"]},
+    **reports.VALID,
 }
 
 
@@ -337,12 +339,19 @@ async def _group(scene: Scene) -> dict[str, str]:
     return {"grp": made["id"], "into": scene.estate.ids["grp"]}
 
 
+_Maker = Callable[[Scene], Awaitable[dict[str, str]]]
+
+
 async def _waiting(scene: Scene) -> dict[str, str]:
     line = await full(scene.world, waiting=1, isv=scene.estate.isv)
     return {"wait": encode("wait", (await line.rows())[0].id)}
 
 
-RENEWING: dict[str, Callable[[Scene], Awaitable[dict[str, str]]]] = {
+def _on_site(make: Callable[[Site], Awaitable[dict[str, str]]]) -> _Maker:
+    return lambda scene: make(scene.site)
+
+
+RENEWING: dict[str, _Maker] = {
     "delete_exclusion": _exclusion,
     "consent_exclusion": _awaiting,
     "lower_touchpoint": _touched,
@@ -364,7 +373,9 @@ RENEWING: dict[str, Callable[[Scene], Awaitable[dict[str, str]]]] = {
     "accept_qualification": _qualification,
     "dispute_qualification": _qualification,
     "answer_dispute": _disputed,
+    "withdraw_dispute": _disputed,
     "decide_dispute": _answered,
+    **{name: _on_site(make) for name, make in reports.RENEWING.items()},
     "resolve_objection": _objection,
     "create_assignment": _hired,
     "end_assignment": _assignment,

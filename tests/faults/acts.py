@@ -196,8 +196,8 @@ class Stage:
 
     async def _full(self) -> tuple["Stage", Qualified]:
         """A campaign of one unit, which is metered."""
-        full = Stage(replace(self.site, campaign=await self._running(1)))
-        (held,) = await full._qualified(1)
+        full = Stage(replace(self.site, campaign=await self.running(1)))
+        (held,) = await full.qualified(1)
         return full, held
 
     async def acceptances(self, number: int) -> list[Act]:
@@ -214,14 +214,14 @@ class Stage:
                 where="/v1/qualifications/{id}",
                 same=("status", "accepted_at", "unit_price"),
             )
-            for one in await self._qualified(number)
+            for one in await self.qualified(number)
         ]
 
     async def fillings(self, number: int) -> list[Act]:
         """The ISV accepts the last one of a campaign."""
         acts = []
         for _ in range(number):
-            small = Stage(replace(self.site, campaign=await self._running(1)))
+            small = Stage(replace(self.site, campaign=await self.running(1)))
             (act,) = await small.acceptances(1)
             acts.append(act)
         return acts
@@ -239,13 +239,13 @@ class Stage:
                 " WHERE q.id = $1",
                 (one.uuid,),
             )
-            for one in await self._qualified(number)
+            for one in await self.qualified(number)
         ]
 
     async def answers(self, number: int) -> list[Act]:
         """A lead answers a dispute."""
         acts = []
-        for one in await self._qualified(number):
+        for one in await self.qualified(number):
             await one.disputed()
             effect = (
                 "SELECT count(*) FROM (SELECT action, object_id FROM audit_entry UNION ALL"
@@ -260,7 +260,7 @@ class Stage:
 
     async def voids(self, number: int) -> list[Act]:
         """A lead decides a dispute against the unit."""
-        return [await self.void(one) for one in await self._qualified(number)]
+        return [await self.void(one) for one in await self.qualified(number)]
 
     async def void(self, one: Qualified) -> Act:
         """A lead decides the dispute of this one against it."""
@@ -279,15 +279,15 @@ class Stage:
 
     async def clocks(self, number: int) -> list[Act]:
         """Time passes over terms that end: silence accepts."""
-        await self._qualified(number)
-        return [self._clock() for _ in range(number)]
+        await self.qualified(number)
+        return [self.clock() for _ in range(number)]
 
     async def closings(self, number: int) -> list[Act]:
         """Time passes over the end of a month in which something was accepted."""
-        for one in await self._qualified(number):
+        for one in await self.qualified(number):
             await surely(self.site.isv.client, f"{one.path}/acceptance")
-        await self._until(CLOSING_DUE)
-        return [self._clock() for _ in range(number)]
+        await self.until(CLOSING_DUE)
+        return [self.clock() for _ in range(number)]
 
     async def first_closings(self, number: int) -> list[Act]:
         """The first month of an ISV that Stripe does not know yet."""
@@ -299,21 +299,21 @@ class Stage:
 
     async def creditings(self, number: int) -> list[Act]:
         """A billed unit is voided for fraud, and the month ends in which it was."""
-        made = await self._qualified(number)
+        made = await self.qualified(number)
         for one in made:
             await surely(self.site.isv.client, f"{one.path}/acceptance")
-        await self._until(CLOSING_DUE)
-        await self._clock().attempt()
-        await self._until(COLLECTED)
+        await self.until(CLOSING_DUE)
+        await self.clock().attempt()
+        await self.until(COLLECTED)
         for one in made:
             await surely(self.site.isv.client, f"{one.path}/disputes", {**DISPUTE, "fraud": True})
             await surely(self.site.lead, f"{one.path}/answer", ANSWER)
             decision = {"decision": "voided", "reason": "It was made up."}
             await surely(self.site.lead, f"{one.path}/decision", decision)
-        await self._until(CLOSING_DUE)
-        return [self._clock() for _ in range(number)]
+        await self.until(CLOSING_DUE)
+        return [self.clock() for _ in range(number)]
 
-    async def _until(self, holds: str) -> None:
+    async def until(self, holds: str) -> None:
         """Until the worker, where it lives, has done it."""
         tenant = self.site.isv.tenant_id
         async with self.site.world.program.database.tenant_read(
@@ -324,8 +324,8 @@ class Stage:
                     break
                 await asyncio.sleep(DUE_PAUSE)
 
-    def _clock(self) -> Act:
-        seconds = 40 * 86_400 + next(_numbers)
+    def clock(self, days: int = 40) -> Act:
+        seconds = days * 86_400 + next(_numbers)
         self.site.ahead += timedelta(seconds=seconds)
         return ClockMove(
             "clock",
@@ -345,7 +345,7 @@ class Stage:
             for _ in range(number)
         ]
 
-    async def _qualified(self, number: int) -> list[Qualified]:
+    async def qualified(self, number: int) -> list[Qualified]:
         ready = await stock(self.site, number)
         made = [await surely(self.site.hunter, f"{one.path}/qualifications") for one in ready]
         return [Qualified(one, row["id"]) for one, row in zip(ready, made, strict=True)]
@@ -357,7 +357,7 @@ class Stage:
         more = {"name": "Autumn", "programme": "dach", "quantity": quantity}
         return await self.site.isv.client.made("/v1/campaigns", {**body, **more})
 
-    async def _running(self, quantity: int) -> dict[str, Any]:
+    async def running(self, quantity: int) -> dict[str, Any]:
         made = await self._draft(quantity)
         path = f"/v1/campaigns/{made['id']}"
         await self.site.isv.client.made(f"{path}/order")

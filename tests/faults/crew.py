@@ -23,9 +23,10 @@ from tests.api.support import Client, World
 from tests.billing.statements.closed import PROFILE
 from tests.candidates.factory import site
 from tests.faults import invariants
-from tests.faults.acts import BUILDERS, MANY, Stage
+from tests.faults.acts import MANY, Stage
 from tests.faults.house import SECONDS, Child, House, HouseError
 from tests.faults.places import PLACES, Place
+from tests.faults.remedies import BUILDERS
 from tests.faults.repeated import Act
 
 CLIENTS = 3
@@ -38,7 +39,20 @@ SETTLED = float(invariants.STUCK_SECONDS)
 POSTGRES = "postgres"
 VICTIMS = ("api", "worker", POSTGRES)
 SEED = 20_261_129
-STORM = ("candidate", "touch", "submission", "acceptance", "dispute", "transition", "order")
+STORM = (
+    "candidate",
+    "touch",
+    "submission",
+    "acceptance",
+    "dispute",
+    "transition",
+    "order",
+    "withdrawal",
+    "signing",
+    "claim",
+    "replacement",
+    "free_ride",
+)
 """What clients do while anything is killed at any moment."""
 
 

@@ -16,6 +16,7 @@ from flatbed.tenants.kit.database.session import Caller
 from flatbed.tenants.kit.database.urls import Plain
 from flatbed.tenants.kit.sealing import verify_audit
 from tests.faults.books import statements_again
+from tests.faults.made_good import MADE_GOOD
 from tests.faults.nursery import LEASE
 
 CALLER: Final = Caller("system:invariants", "")
@@ -50,7 +51,9 @@ STATE: Final[Mapping[str, str]] = MappingProxyType(
                 SELECT FROM live l WHERE l.tenant_id = c.tenant_id AND l.id = c.entry_id)""",
         "a candidate who holds a unit is qualified": """
             SELECT c.id FROM candidate c JOIN mine USING (tenant_id)
-            WHERE (c.entry_id IS NOT NULL) <> (c.stage = 'qualified')""",
+            WHERE (c.entry_id IS NOT NULL) <> (c.stage IN ('qualified', 'contracted'))
+              AND NOT EXISTS (SELECT FROM qualification q WHERE q.tenant_id = c.tenant_id
+                  AND q.entry_id = c.entry_id AND q.origin = 'free_ride')""",
         "a qualification that stands has a live entry, a voided one has none": """
             SELECT q.id, q.status FROM qualification q JOIN mine USING (tenant_id)
             WHERE (q.status <> 'voided') <> EXISTS (
@@ -76,7 +79,10 @@ STATE: Final[Mapping[str, str]] = MappingProxyType(
             SELECT c.id, c.accepted_count, c.status FROM campaign c JOIN mine USING (tenant_id)
             CROSS JOIN LATERAL (
                 SELECT count(*) AS n FROM qualification q WHERE q.tenant_id = c.tenant_id
-                AND q.campaign_id = c.id AND q.status = 'accepted') a
+                AND q.campaign_id = c.id AND q.status = 'accepted' AND NOT EXISTS (
+                    SELECT FROM guarantee_case g WHERE g.tenant_id = q.tenant_id
+                    AND g.qualification_id = q.id
+                    AND g.status IN ('open', 'held', 'replaced'))) a
             WHERE c.accepted_count <> a.n
                OR (c.accepted_count >= c.quantity AND c.status IN ('running', 'paused'))
                OR (c.accepted_count < c.quantity AND c.status = 'filled')""",
@@ -179,8 +185,9 @@ STATE: Final[Mapping[str, str]] = MappingProxyType(
                 'usage.reversed', 'usage.accepted', 'usage.confirmed', 'usage.disputed',
                 'qualification.submitted', 'qualification.accepted', 'qualification.voided',
                 'waiting_qualification.reserved', 'waiting_qualification.admitted',
-                'dispute.opened', 'dispute.answered', 'campaign.created', 'campaign.ordered',
-                'campaign.started')
+                'guarantee_case.opened', 'guarantee_case.credited', 'usage.credited',
+                'free_ride.confirmed', 'dispute.withdrawn', 'dispute.opened',
+                'dispute.answered', 'campaign.created', 'campaign.ordered', 'campaign.started')
             GROUP BY tenant_id, action, object_id HAVING count(*) > 1""",
         "what is billed, decided or ordered is in the audit": """
             WITH written AS (
@@ -188,6 +195,8 @@ STATE: Final[Mapping[str, str]] = MappingProxyType(
                 WHERE kind = 'qualified'
                 UNION ALL SELECT tenant_id, 'usage.reversed' FROM usage_entry
                 WHERE kind = 'reversal'
+                UNION ALL SELECT tenant_id, 'usage.credited' FROM usage_entry
+                WHERE kind = 'credit'
                 UNION ALL SELECT tenant_id, 'usage.' || decision FROM usage_decision
                 UNION ALL SELECT tenant_id, 'qualification.submitted' FROM qualification
                 UNION ALL SELECT tenant_id, 'waiting_qualification.reserved'
@@ -230,6 +239,7 @@ STATE: Final[Mapping[str, str]] = MappingProxyType(
             SELECT d.id, d.kind FROM deadline d JOIN mine USING (tenant_id)
             JOIN waiting_qualification w ON w.tenant_id = d.tenant_id AND w.id = d.subject_id
             WHERE d.done_at IS NULL AND w.status <> 'waiting'""",
+        **MADE_GOOD,
         "an open dispute waits for its answer": """
             SELECT p.id FROM dispute p JOIN mine USING (tenant_id)
             WHERE p.status = 'open' AND NOT EXISTS (

@@ -26,6 +26,8 @@ GROUPS: Final[Mapping[str, frozenset[str]]] = {
     "closing": frozenset({"closing"}),
     "collecting": frozenset({"collection", "inbox"}),
     "waiting": frozenset({"waiting"}),
+    "remedies": frozenset({"guarantee", "free_ride"}),
+    "credits": frozenset({"remedy"}),
     "decisions": frozenset({"usage", "qualification", "dispute"}),
 }
 """Failpoints by the first word of their names."""

@@ -26,6 +26,7 @@ from tests.faults import invariants
 from tests.faults.acts import Stage
 from tests.faults.repeated import ActError
 from tests.qualifications.factory import qualify
+from tests.qualifications.guarantee.claims import FOUND, accepted, claim, reported
 from tests.qualifications.stock import stock
 from tests.qualifications.waiting.line import full
 from tests.support.postgres import TestDatabase
@@ -123,6 +124,18 @@ BREAKS: Final[Mapping[str, str]] = {
     "who waits no more has no deadline": (
         f"UPDATE waiting_qualification SET status = 'expired' {MINE}"
     ),
+    "who replaces a paid unit costs nothing, and both name each other": (
+        f"UPDATE qualification SET replaces_id = NULL {MINE}"
+    ),
+    "a unit for nothing has its case": (
+        f"UPDATE guarantee_case SET status = 'open' {MINE} AND status = 'replaced'"
+    ),
+    "a credit is that of one case": copied(
+        "usage_entry",
+        "sequence = sequence + 100, kind = 'credit', units = 0, amount = -1, credits_id = id",
+    ),
+    "what is owed has its deadline": f"DELETE FROM deadline {MINE} AND kind = 'guarantee.remedy'",
+    "a free ride is billed by its own unit": f"DELETE FROM free_ride {MINE}",
     "an open dispute waits for its answer": f"DELETE FROM deadline {MINE}",
     "a dispute's card says what it is": f"DELETE FROM dispute_card {MINE}",
     "no deadline has failed": f"UPDATE deadline SET attempts = 1 {MINE}",
@@ -135,7 +148,10 @@ BREAKS: Final[Mapping[str, str]] = {
 
 @dataclass
 class Scene:
-    """A tenant with one of each: found, pending, accepted, disputed and waiting over a cap."""
+    """A tenant with one of each: found, pending, accepted, disputed and waiting over a cap.
+
+    And a partner who was replaced, one who is still to be, and one whom the ISV contracted.
+    """
 
     site: Site
     admin: Plain
@@ -164,6 +180,7 @@ async def scene(world: World, admin_connection: Plain) -> Scene:
     assert (await one.accept()).status_code == 200
     await two.disputed()
     await full(world, waiting=1, isv=found.isv)
+    await _made_good(found)
     await _close(found)
     collector = Collector(world.program.database, None)
     for row in await admin_connection.fetch(
@@ -171,6 +188,17 @@ async def scene(world: World, admin_connection: Plain) -> Scene:
     ):
         await collect_invoice(collector, world.realm_id, found.isv.tenant_id, row["id"])
     return Scene(found, admin_connection)
+
+
+async def _made_good(found: Site) -> None:
+    (first,) = await accepted(found)
+    await (await claim(first)).confirmed()
+    (worked, ridden) = await stock(found, 2)
+    await qualify(worked)
+    (second,) = await accepted(found)
+    await (await claim(second)).confirmed()
+    ride = await reported(ridden)
+    await found.lead.made(f"{ride}/decision", FOUND)
 
 
 async def _close(found: Site) -> None:

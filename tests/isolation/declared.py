@@ -122,6 +122,13 @@ GRANTS = {
     "exclusion": "SIUD",
     "fact": "SI",
     "gateway_event": "SI U(handled_at outcome)",
+    "free_ride": (
+        "SI U(decided_at decided_by decision_reason qualification_id status updated_at version)"
+    ),
+    "guarantee_case": (
+        "SI U(credit_entry_id credited_amount day decided_at decided_by decision_reason ended_at"
+        " percent replace_by replacement_id status updated_at version)"
+    ),
     "idempotency_key": "SIUD",
     "invoice": "SI",
     "invoice_series": "SIU",
@@ -130,6 +137,7 @@ GRANTS = {
     "objection": "SI U(resolved_at)",
     "offering": "SIU",
     "organization": "SIU",
+    "partner_request": "SI",
     "period": "SI U(status)",
     "pgqueuer": "SIUD",
     "pgqueuer_log": "SIUD",
@@ -140,6 +148,7 @@ GRANTS = {
     "profile": "SIU",
     "profile_version": "SI",
     "programme": "SIU",
+    "programme_terms_change": "SI",
     "qualification": (
         "SI U(accept_by accepted_at accepted_basis accepted_by external_ref metadata status"
         " updated_at version void_reason voided_at)"

@@ -7,6 +7,7 @@ from tests.api.support import Client, Isv, Staff, World
 from tests.billing.statements.closed import closed_month
 from tests.candidates.factory import site
 from tests.qualifications.factory import qualify, submit
+from tests.qualifications.guarantee.claims import accepted, claim, reported
 from tests.qualifications.stock import stock
 
 COMPANY = {"name": "Nordhessen Systemhaus GmbH", "country": "DE", "employees": 120}
@@ -46,8 +47,21 @@ async def settle(world: World, *, domain: str) -> Estate:
     ids["qual"] = (await qualify(ready)).id
     for one in waiting:
         ids["wait"] = (await submit(one)).json()["id"]
+    await _reports(world, estate)
     ids["per"] = (await isv.client.read("/v1/statements/preview"))["period_id"]
     return estate
+
+
+async def _reports(world: World, estate: Estate) -> None:
+    """Two partners who withdrew, two whom the ISV contracted itself, two changes of terms."""
+    place = await site(world, isv=estate.isv)
+    for one in await accepted(place, 2):
+        estate.ids["gcase"] = (await claim(one)).id
+    for worked in await stock(place, 2):
+        estate.ids["ride"] = (await reported(worked)).rpartition("/")[2]
+    path = f"/v1/programmes/{estate.ids['prog']}/terms-changes"
+    for _ in range(2):
+        await estate.isv.client.made(path, {"description": "The margin falls."})
 
 
 async def _agency(world: World, ids: dict[str, str], domain: str) -> None:

@@ -108,6 +108,24 @@ BODIES: dict[str, Callable[[Ids], list[dict[str, Any]]]] = {
         }
     ],
     "decide_dispute": lambda _: [{"decision": "confirmed", "reason": "r"}],
+    "create_terms_change": lambda _: [{"description": "d"}],
+    "create_partner_request": lambda i: [{"touchpoint_id": i["touch"]}],
+    "create_guarantee_case": lambda i: [
+        {
+            "withdrew_at": NOW,
+            "reason": "r",
+            "evidence": [{"kind": "touchpoint", "description": "d", "touchpoint_id": i["touch"]}],
+        }
+    ],
+    "decide_guarantee_case": lambda _: [{"decision": "refused", "reason": "r"}],
+    "create_free_ride": lambda i: [
+        {
+            "contracted_on": TODAY,
+            "statement": "s",
+            "evidence": [{"kind": "touchpoint", "description": "d", "touchpoint_id": i["touch"]}],
+        }
+    ],
+    "decide_free_ride": lambda _: [{"decision": "refused", "reason": "r"}],
     "create_company": lambda i: [{"name": "n", "domain": "c.example", "group_id": i["grp"]}],
     "update_company": lambda i: [{"group_id": i["grp"]}],
     "create_company_group": lambda _: [{"name": "n"}],

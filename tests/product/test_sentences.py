@@ -24,7 +24,7 @@ SENTENCES: list[dict[str, Any]] = [
 BUILT = [one for one in SENTENCES if one["in"]]
 LATER = [one for one in SENTENCES if not one["in"]]
 COUNTS = {
-    "acceptance": 23,
+    "acceptance": 32,
     "days": 4,
     "exits": 3,
     "formulas": 26,
@@ -36,7 +36,7 @@ COUNTS = {
     "stages": 27,
 }
 """Rules that are built, by section: a rule that is dropped is noticed."""
-NOT_BUILT = 12
+NOT_BUILT = 6
 NEVER_RUN = {"skip", "skipif", "xfail", "long", "importorskip"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -340,11 +340,6 @@ class TestDecide:
         assert refused(await one.decide("voided")) == (409, "decision-overdue")
         assert (await one.decide("confirmed", compliance)).json()["status"] == "accepted"
 
-    async def test_replaced_is_not_offered(self, world: World) -> None:
-        one = await qualified(world)
-        await one.answered()
-        assert (await one.decide("replaced")).status_code == 422
-
     async def test_fraud_found_after_acceptance_voids_and_opens_the_campaign_again(
         self, world: World
     ) -> None:

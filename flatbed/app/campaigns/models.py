@@ -62,6 +62,22 @@ class Programme(TenantRow, Base):
     created_at: Mapped[datetime]
 
 
+class ProgrammeTermsChange(TenantRow, Base):
+    """The ISV changed the terms of its programme: guarantees of before end with it."""
+
+    __tablename__ = "programme_terms_change"
+    __table_args__ = (
+        parent("programme", "programme_id"),
+        Index(None, "tenant_id", "programme_id", "changed_at", "id"),
+        SHARED,
+    )
+
+    programme_id: Mapped[UUID]
+    description: Mapped[str]
+    recorded_by: Mapped[str]
+    changed_at: Mapped[datetime]
+
+
 class Profile(TenantRow, Resource, Base):
     """An ideal partner profile; its criteria stand in its versions."""
 

@@ -6,16 +6,18 @@ from uuid import UUID
 
 from flatbed.app.campaigns.exclusions.service import was_excluded_before
 from flatbed.app.campaigns.orders.progress import campaign_of
-from flatbed.app.candidates.models import Candidate, Touchpoint
+from flatbed.app.candidates.models import Candidate
 from flatbed.app.candidates.pipeline import repository as pipeline
-from flatbed.app.candidates.records.service import candidate_to_write, check_references
-from flatbed.app.qualifications import cards, clocks, outcome, repository
+from flatbed.app.candidates.records.service import candidate_to_write
+from flatbed.app.qualifications import cards, clocks, evidence, outcome, repository
 from flatbed.app.qualifications.acceptance import check_term
 from flatbed.app.qualifications.errors import (
     AlreadyDisputedError,
     AlreadyKnownUnprovenError,
     DisputeStateError,
+    GuaranteeUsedError,
 )
+from flatbed.app.qualifications.guarantee import cases
 from flatbed.app.qualifications.models import Dispute, Qualification
 from flatbed.app.qualifications.reading import read_dispute
 from flatbed.app.qualifications.rules.already_known import ALREADY_KNOWN, KnownContact, two_way
@@ -52,6 +54,7 @@ async def create(
         NotFoundError: no such qualification of this tenant.
         PreconditionFailedError: another version is stored.
         AlreadyDisputedError: it was disputed before, or waits for a decision now.
+        GuaranteeUsedError: a replacement stands for it.
         QualificationStateError: it is accepted or voided, or the term has ended.
         InvalidError: the criterion is none of the frozen rubric.
         ReferenceNotFoundError: a touch is none of this candidate.
@@ -61,8 +64,10 @@ async def create(
     await _check_first(session, row, fraud=body.fraud)
     state = outcome.following(row, Act.ACCUSE if body.fraud else Act.DISPUTE)
     await check_term(session, row)
+    if await cases.is_made_good(session, row):
+        raise GuaranteeUsedError
     await _check_ground(session, candidate, row, body)
-    await _check_evidence(session, candidate, body.evidence)
+    await evidence.check(session, candidate, body.evidence)
     now = session.now()
     dispute = Dispute(
         tenant_id=session.tenant_id,
@@ -72,7 +77,7 @@ async def create(
         criterion=body.criterion,
         fraud=body.fraud,
         statement=body.statement,
-        evidence=_stored(body.evidence),
+        evidence=evidence.stored(body.evidence),
         status=CaseStatus.OPEN.value,
         opened_by=session.caller.actor,
         opened_at=now,
@@ -84,6 +89,8 @@ async def create(
     if state is Status.DISPUTED:
         await dispute_usage(session, row.entry_id, actor=session.caller.actor)
         await clocks.stop_acceptance(session, row)
+    else:
+        await cases.hold(session, row)
     row.status = state.value
     outcome.touch(session, row)
     await session.flush()
@@ -118,9 +125,9 @@ async def answer(
     if session.now() >= last.answer_by:
         detail = "The term has ended: the unit is being voided."
         raise DisputeStateError(detail, extra={"state": last.status})
-    await _check_evidence(session, candidate, body.evidence)
+    await evidence.check(session, candidate, body.evidence)
     last.status = CaseStatus.ANSWERED.value
-    last.answer = {"statement": body.statement, "evidence": _stored(body.evidence)}
+    last.answer = {"statement": body.statement, "evidence": evidence.stored(body.evidence)}
     last.answered_by = session.caller.actor
     last.answered_at = session.now()
     last.decide_by = decide_by(session.now(), await clocks.calendar_of(session))
@@ -133,6 +140,20 @@ async def answer(
     await session.flush()
     await cards.show(session, last)
     return read_dispute(last, principal)
+
+
+async def is_contested(session: TenantReadSession, row: Qualification) -> bool:
+    """Whether a dispute or a review of the unit waits."""
+    last = await last_dispute(session, row)
+    if last is not None and last.is_open:
+        return True
+    return await repository.open_review(session, row) is not None
+
+
+async def go_on(session: TenantSession, row: Qualification) -> None:
+    """Let the guarantee case of an accepted unit go on, once nothing is held against it."""
+    if not await is_contested(session, row):
+        await cases.release(session, row)
 
 
 async def last_dispute(session: TenantReadSession, row: Qualification) -> Dispute | None:
@@ -163,7 +184,7 @@ async def overdue(session: TenantSession, deadline: Deadline) -> None:
 async def _check_first(session: TenantReadSession, row: Qualification, *, fraud: bool) -> None:
     """One dispute per qualification, fraud excepted, and never two at a time."""
     for one in await repository.disputes(session, [row]):
-        if one.fraud == fraud or one.decided_at is None:
+        if one.fraud == fraud or one.is_open:
             raise AlreadyDisputedError(extra={"state": one.status})
 
 
@@ -171,7 +192,8 @@ async def _check_ground(
     session: TenantReadSession, candidate: Candidate, row: Qualification, body: DisputeCreate
 ) -> None:
     if body.criterion != ALREADY_KNOWN:
-        if body.criterion not in row.dossier["rubric"]["criteria"]:
+        judged = {one["criterion"] for one in row.dossier["criteria"]}
+        if body.criterion not in judged.union(row.dossier["rubric"]["criteria"]):
             raise InvalidError.at(
                 "/criterion", "not-in-rubric", "It is no criterion of the frozen rubric."
             )
@@ -191,21 +213,8 @@ async def _check_ground(
         raise AlreadyKnownUnprovenError.in_evidence()
 
 
-def _contacts(evidence: Sequence[DisputeEvidence]) -> list[KnownContact]:
-    return [KnownContact(one.on, one.direction) for proof in evidence for one in proof.contacts]
-
-
-async def _check_evidence(
-    session: TenantReadSession, candidate: Candidate, evidence: Sequence[DisputeEvidence]
-) -> None:
-    touches = {
-        f"/evidence/{place}/touchpoint_id": one.touchpoint_id for place, one in enumerate(evidence)
-    }
-    await check_references(session, Touchpoint, candidate, touches)
-
-
-def _stored(evidence: Sequence[DisputeEvidence]) -> list[dict[str, Any]]:
-    return [one.model_dump(mode="json") for one in evidence]
+def _contacts(proofs: Sequence[DisputeEvidence]) -> list[KnownContact]:
+    return [KnownContact(one.on, one.direction) for proof in proofs for one in proof.contacts]
 
 
 def _of(dispute: Dispute) -> dict[str, Any]:

@@ -7,6 +7,7 @@ canonical one and anybody can hash it again.
 """
 
 import json
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -19,6 +20,8 @@ from flatbed.app.candidates.rules.situation import Situation
 from flatbed.app.candidates.rules.snapshot import PlanVersion
 from flatbed.app.candidates.rules.timing import Stretch, stretches
 from flatbed.app.candidates.rules.touches import EffectiveTouch, Side
+from flatbed.app.qualifications.rules.free_rides import RideResult
+from flatbed.app.qualifications.rules.states import Origin
 from flatbed.tenants.kit.canonical import canonical, digest
 from flatbed.tenants.kit.ids import encode
 
@@ -51,6 +54,35 @@ def freeze(case: Case, gate: GateCheck, now: datetime) -> tuple[dict[str, Any], 
         "contacts": _contacts(s),
         "facts": _facts(s),
         "judgements": _judgements(s),
+    }
+    return _sealed(content)
+
+
+def freeze_ride(
+    case: Case, contract: dict[str, Any], results: Sequence[RideResult], now: datetime
+) -> tuple[dict[str, Any], str]:
+    """The dossier of a company that the ISV contracted itself: no gate was passed.
+
+    Args:
+        case: its candidate.
+        contract: what was reported of it, plain and without words of people.
+        results: why it is billed.
+        now: when it is metered.
+    """
+    content = {
+        "format": FORMAT,
+        "origin": Origin.FREE_RIDE,
+        "judged_at": now,
+        "qualified_at": now,
+        "candidate_id": encode("cand", case.candidate.id),
+        "campaign": _campaign(case),
+        "price": _price(case),
+        "rubric": case.rubric.to_json(),
+        "criteria": [
+            {"criterion": one.criterion, "passed": one.passed, "detail": one.detail}
+            for one in results
+        ],
+        "contract": contract,
     }
     return _sealed(content)
 

@@ -30,6 +30,15 @@ class AlreadyDisputedError(Problem):
     advice = "Wait for the decision; only fraud, once, may be brought after another dispute."
 
 
+class GuaranteeUsedError(Problem):
+    """What was wrong with the unit was made good: a replacement stands for it."""
+
+    status = 409
+    code = "guarantee-used"
+    title = "The unit was replaced under the guarantee"
+    advice = "Look at the replacement: `replacement_id` of the guarantee case names it."
+
+
 class DisputeStateError(Problem):
     """Nothing waits for this answer or decision; ``state`` is the last dispute's, or null."""
 
@@ -43,7 +52,7 @@ class DeciderInvolvedError(Problem):
     """Whoever had a hand in the candidate does not decide about it.
 
     That is its hunter, who submitted it, audited a touch, confirmed evidence or gave an override
-    there; in a review also who recorded the push.
+    there; in a review also who recorded the push, of a report also who made it.
     """
 
     status = 403

@@ -29,6 +29,9 @@ from flatbed.tenants.kit.database.tables import Base, Resource
 class Qualification(CandidateRow, Resource, Base):
     """A billable birth with its frozen dossier. ``unit_price`` in minor units of ``currency``.
 
+    ``replaces_id`` names the qualification that this one makes good, for nothing if that was paid
+    (``guarantee.models.GuaranteeCase``).
+
     What was frozen (dossier, hash, entry, price) cannot be updated: the grant leaves it out.
     """
 
@@ -40,7 +43,9 @@ class Qualification(CandidateRow, Resource, Base):
         parent("usage_entry", "entry_id"),
         UniqueConstraint("tenant_id", "entry_id"),
         one_of("status", "pending", "disputed", "accepted", "voided"),
-        one_of("accepted_basis", "person", "silence", "decision"),
+        one_of("accepted_basis", "person", "silence", "decision", "signing"),
+        one_of("origin", "gates", "free_ride"),
+        parent("qualification", "replaces_id"),
         CheckConstraint("status <> 'accepted' OR accepted_at IS NOT NULL", name="accepted"),
         CheckConstraint("(status = 'voided') = (voided_at IS NOT NULL)", name="voided"),
         CheckConstraint("generation > 0", name="generation"),
@@ -76,6 +81,8 @@ class Qualification(CandidateRow, Resource, Base):
     accepted_basis: Mapped[str | None]
     voided_at: Mapped[datetime | None]
     void_reason: Mapped[str | None]
+    origin: Mapped[str] = mapped_column(default="gates", server_default=text("'gates'"))
+    replaces_id: Mapped[UUID | None]
 
 
 class Dispute(CandidateRow, Tracked, Base):
@@ -99,8 +106,9 @@ class Dispute(CandidateRow, Tracked, Base):
             unique=True,
             postgresql_where=text("status IN ('open', 'answered')"),
         ),
-        one_of("status", "open", "answered", "confirmed", "voided"),
-        one_of("decision", "confirmed", "voided"),
+        one_of("status", "open", "answered", "confirmed", "voided", "replaced", "withdrawn"),
+        one_of("decision", "confirmed", "voided", "replaced"),
+        CheckConstraint("(status = 'withdrawn') = (withdrawn_at IS NOT NULL)", name="withdrawn"),
         Index(None, "tenant_id", "updated_at", "id"),
         CANDIDATE,
     )
@@ -123,6 +131,13 @@ class Dispute(CandidateRow, Tracked, Base):
     decision_reason: Mapped[str | None]
     decided_by: Mapped[str | None]
     decided_at: Mapped[datetime | None]
+    withdrawn_by: Mapped[str | None]
+    withdrawn_at: Mapped[datetime | None]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it waits for an answer or a decision."""
+        return self.decided_at is None and self.withdrawn_at is None
 
 
 class QualificationReview(CandidateRow, Base):
@@ -156,16 +171,27 @@ class QualificationReview(CandidateRow, Base):
 
 
 class DisputeCard(Base):
-    """What the agency's list shows of a dispute or a review: a projection, written with it.
+    """What the agency's list shows of what waits for a lead: a projection, written with it.
 
-    ``dispute_id`` is the id of either; a review names no criterion and is due when it opens.
+    ``dispute_id`` is the id of the dispute, the review, the guarantee case or the free ride. Only
+    a dispute names a criterion; the others are due when they open. A free ride has no
+    qualification before it is confirmed.
     """
 
     __tablename__ = "dispute_card"
     __table_args__ = (
         realm_parent("organization", "tenant_id"),
-        one_of("kind", "dispute", "review"),
-        one_of("state", "open", "answered", "confirmed", "voided"),
+        one_of("kind", "dispute", "review", "guarantee", "free_ride"),
+        one_of(
+            "state",
+            "open",
+            "answered",
+            "confirmed",
+            "voided",
+            "replaced",
+            "withdrawn",
+            "refused",
+        ),
         Index(None, "realm_id", "due_at", "dispute_id"),
         Index(None, "realm_id", "state", "due_at", "dispute_id"),
         AGENCY,
@@ -175,7 +201,7 @@ class DisputeCard(Base):
     dispute_id: Mapped[UUID] = mapped_column(primary_key=True)
     kind: Mapped[str]
     tenant_id: Mapped[UUID]
-    qualification_id: Mapped[UUID]
+    qualification_id: Mapped[UUID | None]
     candidate_id: Mapped[UUID]
     state: Mapped[str]
     criterion: Mapped[str | None]

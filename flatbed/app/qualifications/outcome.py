@@ -15,7 +15,9 @@ from flatbed.app.candidates.records.service import candidate_to_write
 from flatbed.app.candidates.rules.pipeline import voided
 from flatbed.app.qualifications import cards, clocks, repository
 from flatbed.app.qualifications.errors import QualificationStateError
+from flatbed.app.qualifications.guarantee import cases
 from flatbed.app.qualifications.models import Dispute, Qualification, QualificationReview
+from flatbed.app.qualifications.rules.cases import CaseState
 from flatbed.app.qualifications.rules.states import Act, Basis, CaseStatus, Status, Verdict, after
 from flatbed.billing import facade
 from flatbed.tenants.kit.audit import mutation
@@ -103,12 +105,15 @@ async def void(
         session: the transaction.
         candidate: locked.
         qualification: not voided yet.
-        why: the code of the void: ``dispute``, ``fraud``, ``unanswered`` or ``review``.
+        why: the code of the void: ``dispute``, ``fraud``, ``unanswered``, ``review`` or
+            ``replaced``.
         reason: the decider's words for the cases that end with it, None without a decider.
     """
     following(qualification, Act.VOID)
     was_accepted = qualification.status == Status.ACCEPTED.value
     case = await case_of(session, candidate)
+    # Before the ledger: a submission holds the case when it asks for that.
+    undone = await cases.void(session, qualification)
     await facade.reverse_usage(
         session, qualification.entry_id, reason=why, zone=case.organization.zone
     )
@@ -128,12 +133,14 @@ async def void(
     await session.flush()
     failpoint(Failpoint.QUALIFICATION_VOIDED)
     for one in await repository.disputes(session, [qualification]):
-        if one.decided_at is None:
+        if one.is_open:
             await close(session, one, "voided", reason)
     for review in await repository.reviews(session, [qualification]):
         if review.decided_at is None:
             await close(session, review, "voided", reason)
-    if was_accepted:
+    if undone is not None and undone.was is CaseState.REPORTED:
+        await cards.show_claim(session, undone.case, CaseStatus.VOIDED)
+    if was_accepted and not (undone is not None and undone.was_out):
         await note_void_of_accepted(session, qualification.campaign_id)
     await look_for_room(session, qualification.campaign_id)
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from flatbed.app.campaigns.readers import actor_shown
 from flatbed.app.candidates.records.service import candidate_to_read
 from flatbed.app.qualifications import repository
+from flatbed.app.qualifications.guarantee import reading as guarantees
 from flatbed.app.qualifications.models import Dispute, Qualification, QualificationReview
 from flatbed.app.qualifications.schemas import (
     DisputeRead,
@@ -20,7 +21,7 @@ from flatbed.tenants.kit.cursors import Cursors, Position
 from flatbed.tenants.kit.database.session import TenantReadSession
 from flatbed.tenants.kit.problems import NotFoundError
 
-ACTORS = ("accepted_by", "answered_by", "decided_by")
+ACTORS = ("accepted_by", "answered_by", "decided_by", "withdrawn_by")
 
 
 async def get(
@@ -35,7 +36,13 @@ async def get(
     if row is None:
         raise NotFoundError
     shown = await read(session, principal, row)
-    return QualificationDetail(**dict(shown), dossier=row.dossier), row.version
+    detail = QualificationDetail(
+        **dict(shown),
+        guarantee=await guarantees.guarantee(session, row),
+        guarantee_case=await guarantees.case_of(session, principal, row),
+        dossier=row.dossier,
+    )
+    return detail, row.version
 
 
 async def page(

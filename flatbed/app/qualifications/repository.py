@@ -186,12 +186,14 @@ async def had_a_hand(session: TenantReadSession, candidate_id: UUID, actor: str)
 
 
 async def put_card(session: AgencySession, values: dict[str, Any]) -> None:
-    """Write the card of a dispute or a review, or bring it up to date."""
+    """Write a card, or bring it up to date."""
     fresh = insert(DisputeCard).values(realm_id=session.realm_id, **values)
     await session.execute(
         fresh.on_conflict_do_update(
             index_elements=["realm_id", "dispute_id"],
-            set_={name: values[name] for name in ("state", "due_at", "updated_at")},
+            set_={
+                name: values[name] for name in ("state", "qualification_id", "due_at", "updated_at")
+            },
         )
     )
 

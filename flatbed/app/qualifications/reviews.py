@@ -5,8 +5,9 @@ from uuid import UUID
 from flatbed.app.candidates.models import Candidate, Touchpoint
 from flatbed.app.qualifications import cards, clocks, outcome, repository
 from flatbed.app.qualifications.dossier import judged_at
+from flatbed.app.qualifications.guarantee import cases
 from flatbed.app.qualifications.models import Qualification, QualificationReview
-from flatbed.app.qualifications.rules.states import CaseStatus, Status
+from flatbed.app.qualifications.rules.states import CaseStatus, Origin, Status
 from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.database.session import TenantSession
 from flatbed.tenants.kit.ids import encode, uuid7
@@ -33,8 +34,13 @@ class ReviewsOfLatePushes:
 
 
 async def review(session: TenantSession, row: Qualification, touchpoint_id: UUID) -> None:
-    """Open the review of a push that was left out, unless one is open."""
+    """Open the review of a push that was left out, unless one is open.
+
+    Not of a free ride, which rests on no touch, and not of a unit for which a replacement stands.
+    """
     if await repository.open_review(session, row) is not None:
+        return
+    if row.origin == Origin.FREE_RIDE.value or await cases.is_made_good(session, row):
         return
     made = QualificationReview(
         tenant_id=session.tenant_id,
@@ -49,6 +55,8 @@ async def review(session: TenantSession, row: Qualification, touchpoint_id: UUID
     session.add(made)
     if row.status == Status.PENDING.value:
         await clocks.stop_acceptance(session, row)
+    elif row.status == Status.ACCEPTED.value:
+        await cases.hold(session, row)
     outcome.touch(session, row)
     detail = {
         "candidate_id": encode("cand", row.candidate_id),

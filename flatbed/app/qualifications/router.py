@@ -6,7 +6,15 @@ from fastapi import APIRouter, Depends, Response
 
 from flatbed.app.candidates.records.fields import Instant
 from flatbed.app.ids import CampaignId, CandidateId, QualificationId
-from flatbed.app.qualifications import acceptance, cards, decisions, disputes, reading, submission
+from flatbed.app.qualifications import (
+    acceptance,
+    cards,
+    decisions,
+    disputes,
+    reading,
+    submission,
+    withdrawal,
+)
 from flatbed.app.qualifications.repository import Filters
 from flatbed.app.qualifications.rules.states import CaseStatus, Status
 from flatbed.app.qualifications.schemas import (
@@ -177,6 +185,29 @@ async def dispute_qualification(
 
 
 @router.post(
+    "/qualifications/{qualification_id}/dispute/withdrawal",
+    operation_id="withdraw_dispute",
+    response_model=QualificationRead,
+)
+async def withdraw_dispute(
+    qualification_id: QualificationId, version: Version, call: IsvDecides
+) -> Response:
+    """Take the open dispute of a qualification back.
+
+    What was left of the term to accept runs on, at least two business days. It is not disputed a
+    second time, fraud excepted.
+    """
+
+    async def work() -> Response:
+        found, etag = await withdrawal.withdraw(
+            call.session, call.principal, qualification_id, version
+        )
+        return reply(found, version=etag)
+
+    return await call.once(work)
+
+
+@router.post(
     "/qualifications/{qualification_id}/answer",
     operation_id="answer_dispute",
     response_model=DisputeRead,
@@ -221,7 +252,7 @@ async def list_disputes(
     kind: CardKind | None = None,
     organization_id: OrganizationId | None = None,
 ) -> Response:
-    """List disputes and reviews over all ISVs, the earliest due first."""
+    """List disputes, reviews and reports over all ISVs, the earliest due first."""
     return reply(
         await cards.page(
             call.session,

@@ -13,15 +13,16 @@ from flatbed.app.ids import (
     ReviewId,
     TouchpointId,
 )
+from flatbed.app.qualifications.guarantee.schemas import GuaranteeCaseRead, GuaranteeRead
 from flatbed.app.qualifications.rules.already_known import ALREADY_KNOWN, Direction
-from flatbed.app.qualifications.rules.states import Basis, CaseStatus, Status, Verdict
+from flatbed.app.qualifications.rules.states import Basis, CaseStatus, Origin, Status, Verdict
 from flatbed.billing.ids import UsageEntryId
 from flatbed.tenants.kit.cursors import Page
 from flatbed.tenants.kit.ids import OrganizationId
 from flatbed.tenants.kit.schemas import ExternalRef, Input, Metadata, Output, Text
 
 EvidenceWord = Literal["document", "touchpoint", "already_known_proof"]
-CardKind = Literal["dispute", "review"]
+CardKind = Literal["dispute", "review", "guarantee", "free_ride"]
 
 
 class QualificationCreate(Input):
@@ -70,7 +71,8 @@ class DisputeCreate(Input):
             min_length=1,
             max_length=80,
             examples=["qualified.hands_off"],
-            description=f"A criterion of the frozen rubric, or `{ALREADY_KNOWN}`.",
+            description=f"A criterion of the frozen rubric, or `{ALREADY_KNOWN}`; of a free ride"
+            " also one of its own criteria.",
         ),
     ]
     statement: Text
@@ -91,7 +93,13 @@ class DisputeAnswer(Input):
 class DecisionCreate(Input):
     """The decision of a dispute that was answered, or of a review."""
 
-    decision: Verdict
+    decision: Annotated[
+        Verdict,
+        Field(
+            description="`replaced` voids the unit of a dispute, and the campaign's next one takes"
+            " its place at the frozen price."
+        ),
+    ]
     reason: Text
 
 
@@ -141,6 +149,8 @@ class DisputeRead(Output):
     decision_reason: str | None
     decided_by: str | None
     decided_at: datetime | None
+    withdrawn_by: str | None
+    withdrawn_at: datetime | None
 
 
 class ReviewRead(Output):
@@ -165,6 +175,17 @@ class QualificationRead(Output):
     campaign_id: CampaignId
     entry_id: UsageEntryId
     generation: Annotated[int, Field(description="1 at first, one more after each void.")]
+    origin: Annotated[
+        Origin,
+        Field(
+            description="`free_ride`: the ISV contracted the company elsewhere; it passed no gates"
+            " and carries no guarantee."
+        ),
+    ]
+    replaces_id: Annotated[
+        QualificationId | None,
+        Field(description="The unit that this one makes good; `unit_price` is 0 if that is paid."),
+    ]
     status: Status
     unit_price: Annotated[int | None, Field(description="Minor units, frozen at order.")]
     currency: str
@@ -178,7 +199,8 @@ class QualificationRead(Output):
     accepted_basis: Basis | None
     voided_at: datetime | None
     void_reason: Annotated[
-        str | None, Field(description="`dispute`, `fraud`, `unanswered` or `review`.")
+        str | None,
+        Field(description="`dispute`, `fraud`, `unanswered`, `review` or `replaced`."),
     ]
     disputes: list[DisputeRead]
     reviews: list[ReviewRead]
@@ -190,6 +212,13 @@ class QualificationRead(Output):
 
 class QualificationDetail(QualificationRead):
     """A qualification with the evidence dossier that was frozen at submission."""
+
+    guarantee: Annotated[
+        GuaranteeRead | None, Field(description="Null unless it is accepted and guaranteed.")
+    ]
+    guarantee_case: Annotated[
+        GuaranteeCaseRead | None, Field(description="The newest report that the partner withdrew.")
+    ]
 
     dossier: Annotated[
         dict[str, Any],
@@ -207,22 +236,27 @@ class QualificationPage(Page):
 
 
 class DisputeCardRead(Output):
-    """What the agency's list shows of a dispute or an open review, over all ISVs."""
+    """What the agency's list shows of what waits for a lead, over all ISVs.
+
+    Disputes, reviews, and reports of withdrawals (`guarantee`) and of free rides.
+    """
 
     kind: CardKind
-    id: Annotated[str, Field(description="The id of the dispute or of the review.")]
+    id: Annotated[str, Field(description="The id of the dispute, review, case or free ride.")]
     organization_id: OrganizationId
-    qualification_id: QualificationId
+    qualification_id: Annotated[
+        QualificationId | None, Field(description="Null for a free ride that is not confirmed.")
+    ]
     candidate_id: CandidateId
     state: CaseStatus
     criterion: str | None
     due_at: Annotated[
-        datetime, Field(description="Of the answer or the decision; a review's opening.")
+        datetime, Field(description="Of the answer or the decision; else when it was opened.")
     ]
     updated_at: datetime
 
 
 class DisputePage(Page):
-    """A page of disputes and reviews, the earliest due first."""
+    """A page of disputes, reviews and reports, the earliest due first."""
 
     data: list[DisputeCardRead]

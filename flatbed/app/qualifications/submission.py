@@ -65,7 +65,7 @@ async def submit(
         waiting = await joining.join(session, case, decided.gate, dossier, body, [])
         return read_waiting(waiting, principal), waiting.version
     try:
-        usage = await metering.meter(session, case, birth, caps_of(case.campaign))
+        metered = await metering.meter(session, case, birth, caps_of(case.campaign))
     except CapReachedError as met:
         if met.is_final:
             # What the ISV may spend is not for hunters.
@@ -73,5 +73,5 @@ async def submit(
         caps = met.extra["caps"]
         waiting = await joining.join(session, case, decided.gate, dossier, body, caps)
         return read_waiting(waiting, principal), waiting.version
-    row = await metering.qualify(session, case, decided, birth, usage)
+    row = await metering.qualify(session, case, decided, birth, metered)
     return await reading.read(session, principal, row), row.version

@@ -100,10 +100,16 @@ class Failpoint(StrEnum):
     WAITING_ENDED = "waiting.ended"  # it waits no more, the line still counts it
     QUALIFICATION_WRITTEN = "qualification.written"  # unit, stage and row without deadlines
     QUALIFICATION_ACCEPTED = "qualification.accepted"  # accepted, the campaign has not counted it
+    QUALIFICATION_SIGNED = "qualification.signed"  # contracted, its unit is not accepted
     QUALIFICATION_VOIDED = "qualification.voided"  # voided, its dispute is still open
     DISPUTE_OPENED = "dispute.opened"  # the unit is held, nobody must answer yet
     DISPUTE_ANSWERED = "dispute.answered"  # answered, without its event
     DISPUTE_CLOSED = "dispute.closed"  # decided, its card still shows it open
+    DISPUTE_WITHDRAWN = "dispute.withdrawn"  # the ledger holds nothing, no term runs
+    GUARANTEE_OPENED = "guarantee.opened"  # confirmed, the campaign still counts the partner
+    GUARANTEE_REPLACED = "guarantee.replaced"  # a unit for nothing, its case is still open
+    REMEDY_CREDITED = "remedy.credited"  # the money is given back, its case does not say so
+    FREE_RIDE_METERED = "free_ride.metered"  # a unit that no candidate names
     ANCHOR_WRITING = "anchor.writing"  # the head is read, its line not written
     ANCHOR_WRITTEN = "anchor.written"  # the line is on disk
     CLOCK_MOVED = "clock.moved"  # a sandbox's clock, uncommitted

@@ -28,6 +28,11 @@ class TestAfter:
     def test_a_confirmed_dispute_accepts(self) -> None:
         assert after(Status.DISPUTED, Act.CONFIRM) is Status.ACCEPTED
 
+    def test_a_withdrawn_dispute_leaves_the_unit_as_it_was_before(self) -> None:
+        assert after(Status.DISPUTED, Act.WITHDRAW) is Status.PENDING
+        assert after(Status.ACCEPTED, Act.WITHDRAW) is Status.ACCEPTED
+        assert after(Status.PENDING, Act.WITHDRAW) is None
+
 
 class TestTwoWay:
     """The ground "already known" holds only with two-way contact in the 180 days before."""

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flatbed.app.qualifications.rules.terms import (
+    WITHDRAWN_DAYS,
     Calendar,
     acceptance_term,
     answer_by,
@@ -71,6 +72,15 @@ class TestResumedTerm:
         term = resumed_term(opened, decided, berlin(2026, 3, 17), BERLIN)
         assert term.accept_by == berlin(2026, 3, 31)
         assert not term.reminders
+
+    def test_of_a_withdrawn_dispute_at_least_two_days_are_given_back(self) -> None:
+        opened, withdrawn = berlin(2026, 3, 16, 22), berlin(2026, 3, 27, 9)
+        term = resumed_term(opened, withdrawn, berlin(2026, 3, 17), BERLIN, WITHDRAWN_DAYS)
+        assert term.accept_by == berlin(2026, 4, 1)
+        earlier = resumed_term(
+            berlin(2026, 3, 4, 9), withdrawn, berlin(2026, 3, 17), BERLIN, WITHDRAWN_DAYS
+        )
+        assert earlier.accept_by == berlin(2026, 4, 11)
 
     @given(INSTANTS)
     def test_nobody_loses_a_day_by_a_review_that_is_decided_at_once(self, start: datetime) -> None:

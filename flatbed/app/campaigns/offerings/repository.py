@@ -1,11 +1,12 @@
 """SQL for offerings and programmes."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from flatbed.app.campaigns.models import Offering, Programme
+from flatbed.app.campaigns.models import Offering, Programme, ProgrammeTermsChange
 from flatbed.tenants.kit.cursors import Window
 from flatbed.tenants.kit.database.session import TenantReadSession
 
@@ -46,3 +47,38 @@ async def programmes(
         .order_by(Programme.id)
     )
     return (await session.scalars(statement)).all()
+
+
+async def programme(session: TenantReadSession, programme_id: UUID) -> Programme | None:
+    """One programme."""
+    statement = select(Programme).where(
+        Programme.tenant_id == session.tenant_id, Programme.id == programme_id
+    )
+    return await session.scalar(statement)
+
+
+async def terms_changes(
+    session: TenantReadSession, programme_id: UUID, window: Window
+) -> Sequence[ProgrammeTermsChange]:
+    """A programme's changes of terms, oldest first."""
+    statement = select(ProgrammeTermsChange).where(
+        ProgrammeTermsChange.tenant_id == session.tenant_id,
+        ProgrammeTermsChange.programme_id == programme_id,
+    )
+    beyond = window.beyond(ProgrammeTermsChange.changed_at, ProgrammeTermsChange.id)
+    if beyond is not None:
+        statement = statement.where(beyond)
+    statement = statement.order_by(ProgrammeTermsChange.changed_at, ProgrammeTermsChange.id)
+    return (await session.scalars(statement.limit(window.limit))).all()
+
+
+async def terms_changed_after(
+    session: TenantReadSession, programme_id: UUID, instant: datetime
+) -> datetime | None:
+    """The first change of a programme's terms after an instant."""
+    statement = select(func.min(ProgrammeTermsChange.changed_at)).where(
+        ProgrammeTermsChange.tenant_id == session.tenant_id,
+        ProgrammeTermsChange.programme_id == programme_id,
+        ProgrammeTermsChange.changed_at > instant,
+    )
+    return await session.scalar(statement)

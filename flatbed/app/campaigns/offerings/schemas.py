@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from flatbed.app.ids import OfferingId, ProgrammeId
+from flatbed.app.ids import OfferingId, ProgrammeId, TermsChangeId
 from flatbed.tenants.kit.cursors import Page
 from flatbed.tenants.kit.schemas import (
     Code,
@@ -79,3 +79,27 @@ class OfferingPage(Page):
     """A page of offerings, by last change."""
 
     data: list[OfferingRead]
+
+
+class TermsChangeCreate(Input):
+    """What the ISV changed in the terms of its programme."""
+
+    description: Annotated[Text, Field(examples=["The margin of resellers falls to 15 %."])]
+
+
+class TermsChangeRead(Output):
+    """A change of a programme's terms. Guarantees of units accepted before it end with it."""
+
+    id: TermsChangeId
+    programme_id: ProgrammeId
+    description: str
+    recorded_by: Annotated[
+        str | None, Field(description="Null for an ISV where somebody of the agency acted.")
+    ]
+    changed_at: datetime
+
+
+class TermsChangePage(Page):
+    """A page of a programme's changes of terms, oldest first."""
+
+    data: list[TermsChangeRead]

@@ -57,6 +57,7 @@ class CampaignView:
     continue_after_fill: bool
     ordered_at: datetime | None
     started_at: datetime | None
+    ended_at: datetime | None
 
 
 def view(whole: Whole) -> CampaignView:
@@ -89,6 +90,7 @@ def view(whole: Whole) -> CampaignView:
         continue_after_fill=campaign.continue_after_fill,
         ordered_at=campaign.ordered_at,
         started_at=campaign.started_at,
+        ended_at=campaign.ended_at,
     )
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from flatbed.app.candidates.pipeline import service
+from flatbed.app.candidates.pipeline.ports import signings
 from flatbed.app.candidates.pipeline.schemas import (
     GatesRead,
     TransitionCreate,
@@ -43,7 +44,7 @@ async def create_transition(
 
     async def work() -> Response:
         moved, new_version = await service.transition(
-            call.session, call.principal, candidate_id, version, body
+            call.session, call.principal, candidate_id, version, body, signings(call.request)
         )
         return reply(moved, status=201, version=new_version)
 

@@ -7,6 +7,7 @@ from flatbed.app.candidates.pipeline import criteria, repository
 from flatbed.app.candidates.pipeline.cases import Case, decide, open_case, read_case
 from flatbed.app.candidates.pipeline.errors import StageNotNextError
 from flatbed.app.candidates.pipeline.moves import move
+from flatbed.app.candidates.pipeline.ports import Signings
 from flatbed.app.candidates.pipeline.schemas import (
     EXITED,
     GatesRead,
@@ -73,8 +74,11 @@ async def transition(
     candidate_id: UUID,
     version: int,
     body: TransitionCreate,
+    signings: Signings,
 ) -> tuple[TransitionRead, int]:
     """Move the candidate. Returns the stored move and the candidate's new ETag.
+
+    A move to `contracted` accepts the unit that still waits for the ISV.
 
     Raises:
         NotFoundError: no such candidate for this caller.
@@ -87,6 +91,8 @@ async def transition(
         raise ForbiddenError
     case = await open_case(session, candidate_id, version=version)
     row = await move(session, case, decide(session, case, _request(case, body)))
+    if row.to_stage == Stage.CONTRACTED.value:
+        await signings.signed(session, candidate_id)
     return _read(row, principal), case.candidate.version
 
 

@@ -1,6 +1,7 @@
 """The times in which the partner waited for the ISV, read from the touches."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 from flatbed.app.candidates.rules.snapshot import Waiting
 from flatbed.app.candidates.rules.touches import Side, Touch, TouchClass
@@ -11,15 +12,21 @@ def waiting_times(touches: Sequence[Touch]) -> tuple[Waiting, ...]:
 
     A word that nobody of the ISV answered was not for the ISV to answer, as far as is known.
     """
+    return tuple(answered(touches).values())
+
+
+def answered(touches: Sequence[Touch]) -> Mapping[UUID, Waiting]:
+    """The same by the partner's word that was answered."""
     asked = {
         touch.id: touch.occurred_at
         for touch in touches
         if touch.side is Side.PARTNER and touch.proposed is not TouchClass.P0
     }
-    found: dict[object, Waiting] = {}
+    found: dict[UUID, Waiting] = {}
     for touch in sorted(touches, key=lambda one: (one.occurred_at, one.id)):
-        start = asked.get(touch.in_reply_to) if touch.in_reply_to is not None else None
-        if touch.side is not Side.ISV or start is None or touch.occurred_at < start:
+        if touch.side is not Side.ISV or touch.in_reply_to is None:
             continue
-        found.setdefault(touch.in_reply_to, Waiting(start, touch.occurred_at))
-    return tuple(found.values())
+        start = asked.get(touch.in_reply_to)
+        if start is not None and start <= touch.occurred_at:
+            found.setdefault(touch.in_reply_to, Waiting(start, touch.occurred_at))
+    return found

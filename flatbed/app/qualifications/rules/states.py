@@ -5,8 +5,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Literal
 
-Verdict = Literal["confirmed", "voided"]
-"""What a dispute or a review is decided to be."""
+Verdict = Literal["confirmed", "voided", "replaced"]
+"""What a dispute is decided to be; a review is confirmed or voided."""
 
 
 class Status(StrEnum):
@@ -19,12 +19,19 @@ class Status(StrEnum):
 
 
 class CaseStatus(StrEnum):
-    """The states of a dispute; a review has the same without ``answered``."""
+    """The states of a dispute.
+
+    A review is open, confirmed or voided; a report of a withdrawal or of a free ride is open,
+    confirmed, refused, or voided with its unit.
+    """
 
     OPEN = "open"
     ANSWERED = "answered"
     CONFIRMED = "confirmed"
     VOIDED = "voided"
+    REPLACED = "replaced"
+    WITHDRAWN = "withdrawn"
+    REFUSED = "refused"
 
 
 class Basis(StrEnum):
@@ -33,13 +40,22 @@ class Basis(StrEnum):
     PERSON = "person"
     SILENCE = "silence"
     DECISION = "decision"
+    SIGNING = "signing"
+
+
+class Origin(StrEnum):
+    """What a unit rests on: the gates of the method, or that the ISV contracted it elsewhere."""
+
+    GATES = "gates"
+    FREE_RIDE = "free_ride"
 
 
 class Act(StrEnum):
     """What is done to a qualification.
 
     ``accuse`` is a dispute for fraud: it alone may come after the acceptance, which stands until
-    the decision. ``confirm`` and ``void`` are decisions of a dispute or a review.
+    the decision. ``confirm`` and ``void`` are decisions of a dispute or a review; ``withdraw``
+    takes a dispute back.
     """
 
     ACCEPT = "accept"
@@ -47,6 +63,7 @@ class Act(StrEnum):
     ACCUSE = "accuse"
     CONFIRM = "confirm"
     VOID = "void"
+    WITHDRAW = "withdraw"
 
 
 _S = Status
@@ -62,6 +79,8 @@ _AFTER: Final[Mapping[tuple[Act, Status], Status]] = MappingProxyType(
         (Act.VOID, _S.PENDING): _S.VOIDED,
         (Act.VOID, _S.DISPUTED): _S.VOIDED,
         (Act.VOID, _S.ACCEPTED): _S.VOIDED,
+        (Act.WITHDRAW, _S.DISPUTED): _S.PENDING,
+        (Act.WITHDRAW, _S.ACCEPTED): _S.ACCEPTED,
     }
 )
 """A pending one that a review confirms stays pending: the ISV has not had its say yet."""

@@ -16,6 +16,8 @@ ACCEPTANCE_DAYS: Final = 10
 REMINDER_DAYS: Final = (5, 8)
 ANSWER_DAYS: Final = 5
 DECISION_DAYS: Final = 5
+WITHDRAWN_DAYS: Final = 2
+"""What the ISV has at least to decide after it took a dispute back."""
 _TICK: Final = timedelta(microseconds=1)
 
 
@@ -54,14 +56,18 @@ def acceptance_term(start: datetime, calendar: Calendar) -> AcceptanceTerm:
 
 
 def resumed_term(
-    opened_at: datetime, decided_at: datetime, accept_by: datetime, calendar: Calendar
+    stopped_at: datetime,
+    resumed_at: datetime,
+    accept_by: datetime,
+    calendar: Calendar,
+    least: int = 1,
 ) -> AcceptanceTerm:
-    """The term after a review: what was left when it opened runs on from the decision.
+    """The term after a review or a withdrawn dispute: what was left when it stopped runs on.
 
-    At least one business day: nobody loses his say because a review took long. Reminders that
-    were still to come keep their distance from the end.
+    At least ``least`` business days: nobody loses his say because a review took long. Reminders
+    that were still to come keep their distance from the end.
     """
-    return _term(decided_at, max(1, calendar.left(opened_at, accept_by)), calendar)
+    return _term(resumed_at, max(least, calendar.left(stopped_at, accept_by)), calendar)
 
 
 def answer_by(opened_at: datetime, calendar: Calendar) -> datetime:

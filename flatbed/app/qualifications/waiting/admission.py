@@ -162,8 +162,8 @@ async def _qualify(
         metadata=row.metadata_,
         criteria=row.criteria,
     )
-    usage = await metering.meter(session, case, birth, caps)
-    made = await metering.qualify(session, case, decided, birth, usage)
+    metered = await metering.meter(session, case, birth, caps)
+    made = await metering.qualify(session, case, decided, birth, metered)
     failpoint(Failpoint.WAITING_ADMITTED)
     await end(session, case.candidate, row, Status.ADMITTED, qualification_id=made.id)
     left_out = _left_out(session, case, row)
