@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from flatbed.app.campaigns.exclusions.ports import WorkedCandidates
+from flatbed.app.campaigns.orders.bindings import KnownCampaigns
 from flatbed.app.campaigns.orders.room import ADMISSION_JOB
 from flatbed.app.candidates.core.bindings import CandidateTargets, FurthestCandidates
 from flatbed.app.candidates.pipeline import nurture
@@ -32,10 +33,11 @@ from flatbed.billing.gateway.settings import StripeSettings
 from flatbed.billing.reconciliation.tasks import reconciling
 from flatbed.billing.statements import tasks as statements
 from flatbed.billing.statements.jobs import COLLECT_JOB, RECONCILE_JOB
-from flatbed.billing.statements.paper import Press
 from flatbed.billing.stripe_events.inbox import APPLY_JOB
 from flatbed.billing.stripe_events.tasks import applying
 from flatbed.billing.usage.opening import CLOSING_JOB
+from flatbed.billing.usage.ports import Campaigns
+from flatbed.billing.usage.press import Press
 from flatbed.billing.usage.service import ANCHOR_JOB
 from flatbed.billing.usage.tasks import anchor_ledger
 from flatbed.billing.usage.verification import Expected
@@ -71,7 +73,6 @@ class Program:
     readiness: Readiness
     admission: Admission
     collector: Collector
-    press: Press = field(default_factory=Press.open)
     deadlines: DeadlineHandlers = field(
         default_factory=lambda: {
             **nurture.DEADLINES,
@@ -85,7 +86,9 @@ class Program:
     worked_candidates: WorkedCandidates = field(default_factory=FurthestCandidates)
     late_pushes: LatePushes = field(default_factory=ReviewsOfLatePushes)
     signings: Signings = field(default_factory=AcceptanceBySigning)
+    campaigns: Campaigns = field(default_factory=KnownCampaigns)
     qualified_entries: Expected = qualified_entries
+    press: Press = field(default_factory=Press)
 
     async def start(self) -> None:
         """As `guard`; and make the first signing key."""
@@ -109,6 +112,7 @@ class Program:
     async def close(self) -> None:
         """Close every connection."""
         self.readiness.close()
+        self.press.close()
         if self.collector.gateway is not None:
             await self.collector.gateway.close()
         await self.database.close()
@@ -163,7 +167,6 @@ def build(settings: KernelSettings) -> Program:
         readiness,
         admission,
         collector,
-        Press.open(),
     )
 
 

@@ -29,6 +29,7 @@ from flatbed.billing.usage.errors import (
     UsageStateError,
 )
 from flatbed.billing.usage.periods import month_end
+from flatbed.billing.usage.ports import CampaignFacts
 from flatbed.billing.usage.records import Caps, RecordedUsage, UsageRequest, unit_key
 from flatbed.billing.usage.service import (
     billed_before,
@@ -44,6 +45,7 @@ __all__ = [
     "AlreadyReplacedError",
     "BadStandingError",
     "Basis",
+    "CampaignFacts",
     "CapReachedError",
     "Caps",
     "Finding",

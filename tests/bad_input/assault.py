@@ -134,13 +134,17 @@ class Assault:
         return {name: (count, writers) for name, count, writers in rows}
 
 
+FILES = ("text/csv", "application/pdf", "application/vnd.openxmlformats-officedocument")
+"""What else than JSON answers, from a report that is wanted as a file."""
+
+
 def faults(place: Place, value: Value, answer: Answer) -> Iterator[str]:
     """What is wrong with an answer."""
     if not 200 <= answer.status < 500:
         yield "status"
     if answer.status in {401, 403} and not _of_admission(place):
         yield "died at admission"
-    if answer.body and not answer.headers.get("content-type", "").startswith("text/csv"):
+    if answer.body and not answer.headers.get("content-type", "").startswith(FILES):
         try:
             body = answer.json()
         except ValueError:

@@ -175,7 +175,8 @@ class TestUsage:
             {"state": "x"},
             {"group_by": "x"},
             {"campaign_id": "camp_x"},
-            {"format": "xlsx"},
+            {"format": "docx"},
+            {"language": "fr"},
             {"limit": "0"},
         ):
             answer = await isv.client.get("/v1/usage", params=params)

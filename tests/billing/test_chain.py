@@ -1,13 +1,18 @@
 """Invariant 15: the chain shows an edited, removed, inserted or reordered entry."""
 
+import hashlib
+import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flatbed.billing.usage.chain import EMPTY, Fault, Head, Link, seal, verify
+from flatbed.billing.usage.chain import EMPTY, Fault, Head, Link, covered, seal, verify
 
+UTC_ONLY = st.just(UTC)
 amounts = st.lists(st.integers(0, 10**9), min_size=1, max_size=12)
 
 
@@ -24,6 +29,48 @@ def chain(values: list[int]) -> tuple[list[Link], list[Head]]:
 
 def faults(links: list[Link], head: Head | None, anchors: list[Head] | None = None) -> set[Fault]:
     return {finding.fault for finding in verify(links, head, anchors or [])}
+
+
+class TestSeal:
+    @given(
+        st.uuids(), st.uuids(), st.none() | st.uuids(), st.text(), st.datetimes(timezones=UTC_ONLY)
+    )
+    def test_the_hash_is_what_anybody_makes_of_an_entry_with_a_library(
+        self, id_: UUID, group: UUID, agent: UUID | None, source: str, at: datetime
+    ) -> None:
+        """Written apart, and over texts alike: what was sealed once is verified for ever."""
+        content = {
+            **dict.fromkeys(("credits_id", "tiers", "country")),
+            "id": id_,
+            "format": 2,
+            "unit_key": f"{group}:{group}",
+            "agent_ref": agent,
+            "source": source,
+            "occurred_at": at,
+            "amount": 450_000,
+        }
+        texts = {
+            **content,
+            "id": str(id_),
+            "agent_ref": None if agent is None else str(agent),
+            "occurred_at": at.isoformat(timespec="microseconds"),
+        }
+        shown = {
+            **texts,
+            "unit_key": committed([str(id_), "unit_key", str(content["unit_key"])]),
+            "agent_ref": agent and committed([str(id_), "agent_ref", str(agent)]),
+        }
+        wanted = hashlib.sha256(f"{EMPTY.hash}\n{plain(shown)}".encode()).hexdigest()
+        assert seal(EMPTY, content) == seal(EMPTY, texts) == seal(EMPTY, shown) == wanted
+        assert covered(covered(content)) == covered(content)
+
+
+def plain(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def committed(value: list[str]) -> str:
+    return f"sha256:{hashlib.sha256(plain(value).encode()).hexdigest()}"
 
 
 class TestVerify:

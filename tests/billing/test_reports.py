@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,26 +10,33 @@ from uuid import UUID
 
 import pytest
 
+from flatbed.app.campaigns.orders.bindings import KnownCampaigns
 from flatbed.billing.facade import (
     Basis,
     accept_usage,
     confirm_usage,
     dispute_usage,
     reverse_usage,
+    state_of,
     unit_key,
+    withdraw_usage_dispute,
 )
-from flatbed.billing.usage import reports
 from flatbed.billing.usage.errors import ExportTooLargeError
+from flatbed.billing.usage.reports import export
+from flatbed.billing.usage.reports.page import page
 from flatbed.billing.usage.repository.reports import Filters
-from flatbed.billing.usage.schemas import GroupBy, UsagePage
+from flatbed.billing.usage.schemas import Format, GroupBy, UsagePage
 from flatbed.billing.usage.states import UsageState
 from flatbed.tenants.kit.crypto import Keyring
 from flatbed.tenants.kit.cursors import Cursors
 from flatbed.tenants.kit.ids import encode, uuid7
 from flatbed.tenants.kit.problems import InvalidCursorError
+from tests.billing.statements.books import MARCH_CLOSES, Books, fill_in_seller
 from tests.billing.world import BERLIN, NOON, PRICE, World
 
 KEYRING = Keyring(b"k" * 32)
+UNKNOWN = KnownCampaigns()
+"""The campaigns of these tests are ids alone: there are none in the database."""
 APRIL = datetime(2026, 4, 10, 12, tzinfo=UTC)
 
 
@@ -48,9 +56,10 @@ class Reader:
     ) -> UsagePage:
         cursors = Cursors(KEYRING, {"owner": self.isv, **filters})
         async with self.world.reading(self.isv) as session:
-            return await reports.page(
+            return await page(
                 session,
                 KEYRING,
+                UNKNOWN,
                 cursors,
                 cursor=cursor,
                 limit=limit,
@@ -188,11 +197,97 @@ class TestUsage:
         assert (first.entry_id, first.late, second.late) == (late.entry_id, True, False)
 
 
+class TestGroups:
+    async def test_units_are_summed_by_programme_country_and_hunter(
+        self, world: World, isv: UUID
+    ) -> None:
+        programme, hunter = uuid7(), uuid7()
+        for country, agent in (("DE", hunter), ("AT", hunter), ("DE", None), (None, None)):
+            await world.meter(isv, programme_ref=programme, country=country, agent_ref=agent)
+        other = uuid7()
+        await world.meter(isv, programme_ref=other, country="DE", currency="CHF", unit_price=7)
+        reader = Reader(world, isv)
+
+        async def units(group_by: GroupBy) -> list[tuple[str | None, str, int]]:
+            groups = (await reader.usage(group_by=group_by)).groups
+            return [(one.key, one.currency, one.pending.units) for one in groups]
+
+        assert await units(GroupBy.COUNTRY) == [
+            ("AT", "EUR", 1),
+            ("DE", "CHF", 1),
+            ("DE", "EUR", 2),
+            (None, "EUR", 1),
+        ]
+        assert await units(GroupBy.PROGRAMME) == [
+            (encode("prog", programme), "EUR", 4),
+            (encode("prog", other), "CHF", 1),
+        ]
+        assert await units(GroupBy.HUNTER) == [
+            (encode("staff", hunter), "EUR", 2),
+            (None, "CHF", 1),
+            (None, "EUR", 2),
+        ]
+
+    @pytest.mark.parametrize("group_by", list(GroupBy))
+    async def test_groups_of_each_kind_sum_up_to_the_totals(
+        self, world: World, isv: UUID, group_by: GroupBy
+    ) -> None:
+        await one_of_each(world, isv, country="DE", agent_ref=uuid7())
+        await one_of_each(world, isv, currency="CHF", unit_price=7, occurred_at=APRIL)
+        page = await Reader(world, isv).usage(group_by=group_by)
+        assert len(page.totals) == 2
+        for total in page.totals:
+            of = [one for one in page.groups if one.currency == total.currency]
+            for state in UsageState:
+                tallies = [getattr(one, state.value) for one in of]
+                assert getattr(total, state.value).units == sum(one.units for one in tallies)
+                assert getattr(total, state.value).amount == sum(one.amount for one in tallies)
+
+
+class TestStates:
+    async def test_lines_sums_and_the_rule_tell_every_state_alike(
+        self, world: World, isv: UUID
+    ) -> None:
+        """Three ways to say it: a look-up a line, a join over all, and the decisions in order."""
+        await fill_in_seller(world)
+        books = Books(world, isv)
+        billed = [(await books.unit(accepted=NOON)).entry_id for _ in range(2)]
+        await books.close(MARCH_CLOSES)
+        await books.void(billed[0], at=APRIL)
+        made = await one_of_each(world, isv, occurred_at=APRIL)
+        late = APRIL + timedelta(days=3)
+        for _ in range(2):
+            await books.write_off((await books.unit(at=APRIL)).entry_id, at=late)
+        withdrawn = (await books.unit(at=APRIL)).entry_id
+        await books.dispute(withdrawn, at=APRIL)
+        async with world.at(isv, late) as session:
+            await withdraw_usage_dispute(session, withdrawn, actor="x")
+        shown = (await Reader(world, isv).usage()).data
+        async with world.reading(isv, late) as session:
+            for line in shown:
+                assert line.state is await state_of(session, line.entry_id)
+        counted = Counter(line.state for line in shown)
+        assert counted == {
+            UsageState.PENDING: 2,
+            UsageState.DISPUTED: 1,
+            UsageState.ACCEPTED: 2,
+            UsageState.BILLED: 1,
+            UsageState.REVERSED: 1,
+            UsageState.CANCELLED: 1,
+            UsageState.WRITTEN_OFF: 2,
+        }
+        assert len(made) == 5
+        for state in UsageState:
+            page = await Reader(world, isv).usage(state=state)
+            [total] = page.totals
+            assert getattr(total, state.value).units == len(page.data) == counted[state]
+
+
 class TestExport:
     async def test_the_table_holds_every_line(self, world: World, isv: UUID) -> None:
         made = await one_of_each(world, isv)
         async with world.reading(isv) as session:
-            text = await reports.export(session, KEYRING, Filters())
+            text = (await export.as_table(session, KEYRING, Filters()))().decode()
         rows = list(csv.DictReader(io.StringIO(text, newline="")))
         assert {row["entry_id"] for row in rows} == {encode("use", one) for one in made.values()}
         assert [row["amount"] for row in rows] == [str(PRICE)] * 5
@@ -202,11 +297,13 @@ class TestExport:
     async def test_an_export_is_bounded(
         self, world: World, isv: UUID, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(reports, "LARGEST_EXPORT", 1)
+        monkeypatch.setitem(export.MOST, Format.CSV, 1)
         await world.meter(isv)
         async with world.reading(isv) as session:
-            assert await reports.export(session, KEYRING, Filters())
+            work = await export.as_table(session, KEYRING, Filters())
+        assert len(work().splitlines()) == 2
         await world.meter(isv)
-        with pytest.raises(ExportTooLargeError):
-            async with world.reading(isv) as session:
-                await reports.export(session, KEYRING, Filters())
+        async with world.reading(isv) as session:
+            with pytest.raises(ExportTooLargeError) as refused:
+                await export.as_table(session, KEYRING, Filters())
+        assert refused.value.extra == {"most": 1}

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
-from flatbed.app.campaigns.orders.views import CampaignView
 from flatbed.app.candidates.pipeline.cases import Case
 from flatbed.app.candidates.pipeline.moves import move
 from flatbed.app.candidates.records.errors import CampaignNotOrderedError
@@ -57,24 +56,6 @@ class Metered:
 
     usage: RecordedUsage
     case: GuaranteeCase | None = None
-
-
-def caps_of(campaign: CampaignView) -> Caps:
-    """The campaign's caps as the ledger reserves them.
-
-    No more units may be live at once than were ordered: silence accepts, so that an ISV that
-    ordered three could otherwise be billed for five that waited at the same time. Its opt-in to
-    go on after the campaign is filled lifts this.
-    """
-    most = campaign.cap_units_total
-    if not campaign.continue_after_fill:
-        most = campaign.quantity if most is None else min(campaign.quantity, most)
-    return Caps(
-        units_total=most,
-        units_month=campaign.cap_units_month,
-        money_total=campaign.cap_money_total,
-        money_month=campaign.cap_money_month,
-    )
 
 
 async def meter(session: TenantSession, case: Case, birth: Birth, caps: Caps) -> Metered:

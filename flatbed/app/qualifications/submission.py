@@ -5,6 +5,7 @@ What meets a cap waits for room instead, with gates and dossier frozen (``waitin
 
 from uuid import UUID
 
+from flatbed.app.campaigns.orders.caps import caps_of
 from flatbed.app.candidates.pipeline.cases import decide, open_case
 from flatbed.app.candidates.records.errors import CampaignNotOrderedError
 from flatbed.app.candidates.reservations.service import lock_line
@@ -12,7 +13,7 @@ from flatbed.app.candidates.rules.pipeline import Submit
 from flatbed.app.qualifications import metering, reading
 from flatbed.app.qualifications.dossier import freeze
 from flatbed.app.qualifications.errors import AlreadyQualifiedError
-from flatbed.app.qualifications.metering import Birth, caps_of
+from flatbed.app.qualifications.metering import Birth
 from flatbed.app.qualifications.schemas import QualificationCreate, QualificationRead
 from flatbed.app.qualifications.waiting import joining
 from flatbed.app.qualifications.waiting.reading import read as read_waiting

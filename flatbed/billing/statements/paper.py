@@ -1,15 +1,12 @@
 """An invoice or a credit note as the documents know it, from its snapshots alone."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from flatbed.billing.documents.hybrid import InvoiceFile, invoice_file
 from flatbed.billing.documents.languages import Language
 from flatbed.billing.documents.model import (
     Document,
@@ -32,27 +29,8 @@ from flatbed.tenants.kit.database.session import TenantReadSession
 from flatbed.tenants.kit.ids import encode
 from flatbed.tenants.kit.problems import NotFoundError
 
-AT_ONCE: Final = 1
-"""Documents of a process that are set at once: each takes a core, and a long one gigabytes."""
 _TEXTS: Final = {Language.DE: "Qualifizierter Partner", Language.EN: "Qualified partner"}
 _HUNDRED: Final = Decimal(100)
-
-
-@dataclass(frozen=True, slots=True)
-class Press:
-    """Sets documents in a thread, one after the other."""
-
-    turn: asyncio.Semaphore
-
-    @classmethod
-    def open(cls) -> "Press":
-        """One for a process."""
-        return cls(asyncio.Semaphore(AT_ONCE))
-
-    async def set(self, document: Document) -> InvoiceFile:
-        """The document as PDF with its EN 16931 data."""
-        async with self.turn:
-            return await asyncio.to_thread(invoice_file, document)
 
 
 async def document_of(session: TenantReadSession, invoice_id: UUID, *, base_url: str) -> Document:

@@ -1,9 +1,11 @@
 """HTTP for periods, statements and invoices."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
+from flatbed.billing.documents.hybrid import invoice_file
 from flatbed.billing.ids import InvoiceId, PeriodId, StatementId, UsageEntryId
 from flatbed.billing.statements import closing, explaining, paper, reading
 from flatbed.billing.statements.errors import NoElectronicInvoiceError
@@ -191,7 +193,7 @@ async def get_invoice_document(
     document = await paper.document_of(call.session, invoice_id, base_url=base_url)
 
     async def finish() -> Response:
-        made = await program.press.set(document)
+        made = await program.press.make(partial(invoice_file, document))
         content = made.pdf if wanted is DocumentFormat.PDF else made.xml
         if content is None:
             raise NoElectronicInvoiceError(extra={"broken_rules": list(made.broken_rules)})

@@ -41,6 +41,28 @@ def reached(caps: Caps, *, total: Used, month: Used, unit_price: int) -> list[Re
     ]
 
 
+def room(caps: Caps, *, total: Used, month: Used, unit_price: int) -> int | None:
+    """How many more units at this price all caps leave room for, None where there is no cap."""
+    rooms = [
+        limit - used
+        for limit, used in (
+            (caps.units_total, total.units),
+            (caps.units_month, month.units),
+        )
+        if limit is not None
+    ]
+    if unit_price > 0:
+        rooms += [
+            (limit - used) // unit_price
+            for limit, used in (
+                (caps.money_total, total.amount),
+                (caps.money_month, month.amount),
+            )
+            if limit is not None
+        ]
+    return max(0, min(rooms)) if rooms else None
+
+
 def holds_none(caps: Caps, *, unit_price: int) -> bool:
     """Whether not even the first unit at this price would fit."""
     return bool(reached(caps, total=NOTHING, month=NOTHING, unit_price=unit_price))

@@ -8,9 +8,16 @@ from some entry on, or cut at its end, agrees with one of them no longer.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
-from flatbed.tenants.kit.canonical import GENESIS, chained, digest
+from flatbed.tenants.kit.canonical import (
+    GENESIS,
+    Shape,
+    canonical,
+    chained_text,
+    digest_of_text,
+)
 
 OUTSIDE: Final = frozenset({"hash", "previous_hash"})
 """The columns that the content of an entry leaves out: the hash itself, and what it is over."""
@@ -19,9 +26,6 @@ FORMAT: Final = 2
 _FIRST: Final = 1
 _LATER: Final = frozenset({"credits_id", "replaces_id", "tiers", "country", "agent_ref", "format"})
 """Columns that an entry of the first format does not know."""
-_COMMITTED: Final = frozenset({"unit_key", "agent_ref"})
-"""What the tenant must not read in its proof: which company group of the agency's registry a unit
-is, and which hunter worked it."""
 
 
 class Fault(StrEnum):
@@ -80,20 +84,26 @@ EMPTY: Final = Head(0, GENESIS)
 def covered(content: Mapping[str, Any]) -> dict[str, Any]:
     """What an entry's hash covers, and what its owner is shown to recompute it.
 
-    Today all columns, of the unit key and the agent a digest together with the entry's id: equal
-    ones of two entries do not look equal. Covering it again changes nothing. An entry of the
-    first format covers the columns of its time as they are.
+    Today all columns, of the unit key and the agent a digest together with the entry's id: the
+    tenant must not read in its proof which company group of the agency's registry a unit is nor
+    which hunter worked it, and equal ones of two entries do not look equal. Covering it again
+    changes nothing. An entry of the first format covers the columns of its time as they are.
     """
     if content.get("format", _FIRST) == _FIRST:
         known = {name: value for name, value in content.items() if name not in _LATER}
         # A later column that is filled is no content of its time: it shows as an edit.
         return {**known, **{name: content[name] for name in _LATER if _is_filled(content, name)}}
-    return {**content, **{name: _commitment(content, name) for name in _COMMITTED}}
+    id_ = canonical(content["id"])
+    return {
+        **content,
+        "unit_key": _commitment(id_, "unit_key", content["unit_key"]),
+        "agent_ref": _commitment(id_, "agent_ref", content["agent_ref"]),
+    }
 
 
 def seal(head: Head, content: Mapping[str, Any]) -> str:
     """The hash of the entry that follows ``head``."""
-    return chained(head.hash, covered(content))
+    return _hash(head.hash, content)
 
 
 def verify(links: Iterable[Link], head: Head | None, anchors: Iterable[Head] = ()) -> list[Finding]:
@@ -104,63 +114,89 @@ def verify(links: Iterable[Link], head: Head | None, anchors: Iterable[Head] = (
         head: the ledger's head; None if there is none.
         anchors: earlier heads, kept outside the database.
     """
-    findings: list[Finding] = []
-    seen: dict[int, str] = {EMPTY.sequence: EMPTY.hash}
-    last = EMPTY
+    walk = Walk(anchors)
     for link in links:
-        findings += _step(last, link)
-        seen[link.sequence] = link.hash
-        last = Head(link.sequence, link.hash)
-    if (head or EMPTY) != last:
+        walk.step(link)
+    return walk.end(head)
+
+
+class Walk:
+    """As :func:`verify`, for a chain that comes link by link and is kept nowhere.
+
+    Args:
+        anchors: earlier heads, kept outside the database.
+    """
+
+    def __init__(self, anchors: Iterable[Head] = ()) -> None:
+        self._anchors = sorted(set(anchors), key=lambda one: (one.sequence, one.hash))
+        self._anchored = {one.sequence for one in self._anchors}
+        self._seen: dict[int, str] = {EMPTY.sequence: EMPTY.hash}
+        self._sequence, self._hash = EMPTY.sequence, EMPTY.hash
+        self._findings: list[Finding] = []
+
+    def step(self, link: Link) -> None:
+        """Take the next stored entry by sequence number."""
+        sequence = link.sequence
+        if sequence != self._sequence + 1:
+            self._findings.append(_jump(self._sequence, sequence))
+        if link.previous_hash != self._hash:
+            self._find(Fault.DISPLACED, sequence, "it does not follow the entry before")
+        if (
+            _hash(link.previous_hash, link.content) != link.hash
+            or link.content.get("sequence", sequence) != sequence
+        ):
+            self._find(Fault.EDITED, sequence, "its content does not give its hash")
+        if sequence in self._anchored:
+            self._seen[sequence] = link.hash
+        self._sequence, self._hash = sequence, link.hash
+
+    def end(self, head: Head | None) -> list[Finding]:
+        """The chain ends here: everything that was wrong, in the order of the entries.
+
+        Args:
+            head: the ledger's head; None if there is none.
+        """
         end = head or EMPTY
-        findings.append(
-            Finding(
-                Fault.HEAD,
-                end.sequence,
-                f"the head is at {end.sequence}, the last entry is {last.sequence}"
-                if end.sequence != last.sequence
-                else "the head has another hash than the last entry",
-            )
-        )
-    for anchor in sorted(set(anchors), key=lambda one: (one.sequence, one.hash)):
-        if seen.get(anchor.sequence) != anchor.hash:
-            what = "another hash now" if anchor.sequence in seen else "gone"
-            findings.append(Finding(Fault.ANCHOR, anchor.sequence, f"an anchored entry is {what}"))
-    return findings
+        if end.sequence != self._sequence:
+            detail = f"the head is at {end.sequence}, the last entry is {self._sequence}"
+            self._find(Fault.HEAD, end.sequence, detail)
+        elif end.hash != self._hash:
+            self._find(Fault.HEAD, end.sequence, "the head has another hash than the last entry")
+        for anchor in self._anchors:
+            if self._seen.get(anchor.sequence) != anchor.hash:
+                what = "another hash now" if anchor.sequence in self._seen else "gone"
+                self._find(Fault.ANCHOR, anchor.sequence, f"an anchored entry is {what}")
+        return self._findings
+
+    def _find(self, fault: Fault, sequence: int, detail: str) -> None:
+        self._findings.append(Finding(fault, sequence, detail))
 
 
 def _is_filled(content: Mapping[str, Any], name: str) -> bool:
     return name != "format" and content.get(name) is not None
 
 
-def _commitment(content: Mapping[str, Any], name: str) -> str | None:
-    value = content[name]
+def _commitment(id_: str, name: str, value: object) -> str | None:
+    """The digest of ``[id, name, value]``, the id as canonical text."""
     if value is None:
         return None
-    if str(value).startswith(_DIGEST):
-        return str(value)
-    return f"{_DIGEST}{digest([content['id'], name, value])}"
+    text = str(value)
+    if text.startswith(_DIGEST):
+        return text
+    return f'{_DIGEST}{digest_of_text(f"""[{id_},"{name}",{canonical(value)}]""")}'
 
 
-def _step(last: Head, link: Link) -> list[Finding]:
-    findings = []
-    if link.sequence <= last.sequence:
-        findings.append(Finding(Fault.REPEATED, link.sequence, f"it follows {last.sequence}"))
-    elif link.sequence > last.sequence + 1:
-        findings.append(
-            Finding(
-                Fault.MISSING,
-                last.sequence + 1,
-                f"{link.sequence - last.sequence - 1} entries are gone",
-            )
-        )
-    if link.previous_hash != last.hash:
-        findings.append(
-            Finding(Fault.DISPLACED, link.sequence, "it does not follow the entry before")
-        )
-    if (
-        seal(Head(last.sequence, link.previous_hash), link.content) != link.hash
-        or link.content.get("sequence", link.sequence) != link.sequence
-    ):
-        findings.append(Finding(Fault.EDITED, link.sequence, "its content does not give its hash"))
-    return findings
+def _hash(previous: str, content: Mapping[str, Any]) -> str:
+    known = covered(content)
+    return chained_text(previous, _shape(tuple(known)).text(known))
+
+
+@lru_cache(maxsize=16)
+def _shape(names: tuple[str, ...]) -> Shape:
+    return Shape(names)
+
+
+def _jump(last: int, sequence: int) -> Finding:
+    if sequence <= last:
+        return Finding(Fault.REPEATED, sequence, f"it follows {last}")
+    return Finding(Fault.MISSING, last + 1, f"{sequence - last - 1} entries are gone")

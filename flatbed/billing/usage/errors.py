@@ -56,9 +56,18 @@ class AlreadyReplacedError(Problem):
 
 
 class ExportTooLargeError(Problem):
-    """The export has more lines than one reply may hold."""
+    """The export has more lines than one file may hold; ``most`` says how many it may."""
 
     status = 422
     code = "export-too-large"
     title = "The export is too large"
-    advice = "Narrow it with `from` and `to`."
+    advice = "Narrow it with `from` and `to`; CSV and XLSX hold more lines than PDF."
+
+
+class PressBusyError(Problem):
+    """Too many reports and invoices are being made as files at once."""
+
+    status = 503
+    code = "documents-busy"
+    title = "Other documents are being made"
+    advice = "Repeat the request after the time in Retry-After, or read the same as JSON."

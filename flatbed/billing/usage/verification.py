@@ -1,16 +1,20 @@
 """``flatbed verify ledger``: recompute a tenant's chain and hold everything against it."""
 
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+import json
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import aclosing
+from functools import lru_cache
+from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
 from flatbed.billing.usage.caps import TOTAL, Used
-from flatbed.billing.usage.chain import OUTSIDE, Fault, Finding, Head, Link, verify
+from flatbed.billing.usage.chain import Fault, Finding, Head, Link, Walk
 from flatbed.billing.usage.repository import ledger, lines
+from flatbed.tenants.kit.canonical import Written, canonical
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
 from flatbed.tenants.kit.ids import encode
 
+_T = TypeVar("_T")
 Expected: TypeAlias = Callable[[TenantReadSession], Awaitable[Mapping[UUID, str]]]
 """What the units' owner knows: the entry of each qualified candidate and its dossier's hash."""
 
@@ -30,61 +34,103 @@ async def verify_ledger(
         expected: asked under the ledger's lock; None leaves the candidates out.
     """
     head = await ledger.find_head(session, lock=True)
-    rows = await ledger.all_entries(session)
-    findings = verify((_link(row) for row in rows), head, anchors)
-    voided = {row["reverses_id"] for row in rows if row["kind"] == ledger.REVERSAL}
-    live = [row for row in rows if row["kind"] == ledger.QUALIFIED and row["id"] not in voided]
-    billed = await lines.all_billed(session)
-    findings += _counters(live, billed, await ledger.all_counters(session))
-    if expected is not None:
-        findings += _candidates(live, await expected(session))
-    return findings
+    census = _Census(
+        voided={str(one) for one in await ledger.all_voided(session)},
+        billed_less=await lines.billed_less(session),
+        expected=None if expected is None else _texts(await expected(session)),
+    )
+    walk = Walk(anchors)
+    async with aclosing(ledger.chain_parts(session)) as parts:
+        async for rows in parts:
+            for sequence, previous_hash, hash_, *values in rows:
+                content = dict(zip(ledger.CONTENT, values, strict=True))
+                content["tiers"] = _written(content["tiers"])
+                walk.step(Link(sequence, previous_hash, hash_, content))
+                census.count(content)
+    stored = await ledger.all_counters(session)
+    return [*walk.end(head), *census.counters(stored), *census.candidates()]
 
 
-def _link(row: Mapping[str, Any]) -> Link:
-    content = {name: value for name, value in row.items() if name not in OUTSIDE}
-    return Link(row["sequence"], row["previous_hash"], row["hash"], content)
+@lru_cache(maxsize=1_024)
+def _written(tiers: str | None) -> Written | None:
+    """A campaign's units all have the same tiers: they are read once."""
+    return None if tiers is None else Written(canonical(json.loads(tiers)))
 
 
-def _counters(
-    live: Iterable[Mapping[str, Any]],
-    billed: Mapping[UUID, int],
-    stored: Mapping[tuple[UUID, str], Used],
-) -> list[Finding]:
-    units: Counter[tuple[UUID, str]] = Counter()
-    money: Counter[tuple[UUID, str]] = Counter()
-    for row in live:
-        if row["replaces_id"] is not None:
-            continue  # it reserves nothing
-        for bucket in (TOTAL, row["month"]):
-            units[row["campaign_ref"], bucket] += 1
-            money[row["campaign_ref"], bucket] += billed.get(row["id"], row["amount"])
-    return [
-        Finding(
-            Fault.COUNTER,
-            None,
-            f"{encode('camp', key[0])} {key[1]}: counted {used.units} units and {used.amount},"
-            f" live are {units[key]} and {money[key]}",
-        )
-        for key in sorted(stored.keys() | units.keys())
-        if (used := stored.get(key, Used(0, 0))) != Used(units[key], money[key])
-    ]
+def _texts(found: Mapping[UUID, _T]) -> dict[str, _T]:
+    return {str(id_): value for id_, value in found.items()}
 
 
-def _candidates(live: Iterable[Mapping[str, Any]], expected: Mapping[UUID, str]) -> list[Finding]:
-    findings = []
-    found = set()
-    for row in live:
-        found.add(row["id"])
-        entry = encode("use", row["id"])
-        if row["id"] not in expected:
-            detail = f"{entry} is live and no candidate names it"
-            findings.append(Finding(Fault.CANDIDATE, row["sequence"], detail))
-        elif expected[row["id"]] != row["evidence_hash"]:
-            detail = f"{entry} was recorded on another dossier"
-            findings.append(Finding(Fault.CANDIDATE, row["sequence"], detail))
-    findings += [
-        Finding(Fault.CANDIDATE, None, f"a candidate names {encode('use', lost)}, not live")
-        for lost in sorted(expected.keys() - found)
-    ]
-    return findings
+class _Census:
+    """The live entries, counted as they come: what the cap counters and candidates must say.
+
+    Ids are texts here, as in the parts of the chain.
+
+    Args:
+        voided: the entries that are reversed.
+        billed_less: what live units were billed less than their amounts, by campaign and month.
+        expected: what the candidates say, None if they are not asked.
+    """
+
+    def __init__(
+        self,
+        *,
+        voided: Collection[str],
+        billed_less: Mapping[tuple[UUID, str], int],
+        expected: Mapping[str, str] | None,
+    ) -> None:
+        self._voided, self._billed_less, self._expected = voided, billed_less, expected
+        self._lost = set(expected or ())
+        self._used: dict[tuple[str, str], list[int]] = {}
+        self._findings: list[Finding] = []
+
+    def count(self, entry: Mapping[str, Any]) -> None:
+        """Take the next entry of the ledger."""
+        id_ = entry["id"]
+        if entry["kind"] != ledger.QUALIFIED or id_ in self._voided:
+            return
+        if entry["replaces_id"] is None:  # else it reserves nothing
+            used = self._used.setdefault((entry["campaign_ref"], entry["month"]), [0, 0])
+            used[0] += 1
+            used[1] += entry["amount"]
+        if self._expected is not None:
+            self._look_up(id_, entry)
+
+    def counters(self, stored: Mapping[tuple[UUID, str], Used]) -> Iterator[Finding]:
+        """The stored counters that are not the sums of the live entries."""
+        live = self._sums()
+        for key in sorted(stored.keys() | live.keys()):
+            used, found = stored.get(key, Used(0, 0)), live.get(key, Used(0, 0))
+            if used != found:
+                yield Finding(
+                    Fault.COUNTER,
+                    None,
+                    f"{encode('camp', key[0])} {key[1]}: counted {used.units} units and"
+                    f" {used.amount}, live are {found.units} and {found.amount}",
+                )
+
+    def candidates(self) -> Iterator[Finding]:
+        """Where the live entries and the candidates disagree."""
+        yield from self._findings
+        for lost in sorted(self._lost):
+            detail = f"a candidate names {encode('use', UUID(lost))}, not live"
+            yield Finding(Fault.CANDIDATE, None, detail)
+
+    def _look_up(self, id_: str, entry: Mapping[str, Any]) -> None:
+        wanted = (self._expected or {}).get(id_)
+        self._lost.discard(id_)
+        if wanted == entry["evidence_hash"]:
+            return
+        why = "is live and no candidate names it" if wanted is None else "is on another dossier"
+        detail = f"{encode('use', UUID(id_))} {why}"
+        self._findings.append(Finding(Fault.CANDIDATE, entry["sequence"], detail))
+
+    def _sums(self) -> dict[tuple[UUID, str], Used]:
+        sums: dict[tuple[UUID, str], Used] = {}
+        for (text, month), (units, reserved) in self._used.items():
+            campaign = UUID(text)
+            amount = reserved + self._billed_less.get((campaign, month), 0)
+            sums[campaign, month] = Used(units, amount)
+            before = sums.get((campaign, TOTAL), Used(0, 0))
+            sums[campaign, TOTAL] = Used(before.units + units, before.amount + amount)
+        return sums

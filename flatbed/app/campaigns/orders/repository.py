@@ -1,6 +1,6 @@
 """SQL for campaigns."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TypeAlias
 from uuid import UUID
 
@@ -28,6 +28,14 @@ async def find(
             populate_existing=True
         )
     return await session.scalar(statement)
+
+
+async def some(session: TenantReadSession, campaign_ids: Collection[UUID]) -> Sequence[Campaign]:
+    """Those of these campaigns that are the tenant's."""
+    statement = select(Campaign).where(
+        Campaign.tenant_id == session.tenant_id, Campaign.id.in_(campaign_ids)
+    )
+    return (await session.scalars(statement)).all()
 
 
 async def page(

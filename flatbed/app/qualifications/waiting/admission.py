@@ -10,6 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from flatbed.app.campaigns.exclusions.service import awaits_consent
+from flatbed.app.campaigns.orders.caps import caps_of
 from flatbed.app.candidates.models import Candidate, WaitingQualification
 from flatbed.app.candidates.pipeline import criteria
 from flatbed.app.candidates.pipeline.cases import Case, case_of, refused
@@ -25,7 +26,7 @@ from flatbed.app.candidates.rules.stages import CampaignState, Stage
 from flatbed.app.candidates.rules.touches import TouchClass
 from flatbed.app.qualifications import dossier as dossiers
 from flatbed.app.qualifications import metering, reading
-from flatbed.app.qualifications.metering import Birth, caps_of
+from flatbed.app.qualifications.metering import Birth
 from flatbed.app.qualifications.models import Qualification
 from flatbed.app.qualifications.reviews import review
 from flatbed.app.qualifications.schemas import QualificationRead

@@ -4,12 +4,25 @@ Statements name columns instead of loading rows: a row read before its lock woul
 Lock order: candidate (the caller's) → cap counters by bucket → ledger head.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Text,
+    Uuid,
+    cast,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import aliased
 
@@ -35,6 +48,11 @@ CONTENT: Final = tuple(
     column.key for column in UsageEntry.__table__.columns if column.key not in OUTSIDE
 )
 """The columns that an entry's hash covers: all but the hashes themselves."""
+CHAIN: Final = ("sequence", "previous_hash", "hash", *CONTENT)
+"""What a link of the chain is made of."""
+_INSTANT: Final = 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'
+PART: Final = 250
+"""Entries that are in memory at once while a whole ledger is read."""
 _Reversal = aliased(UsageEntry, name="reversal")
 """Made once: an alias of so many columns costs more than the query."""
 
@@ -328,14 +346,38 @@ async def add_decisions(
     await session.execute(insert(UsageDecision), rows)
 
 
-async def all_entries(session: TenantReadSession) -> Sequence[Mapping[str, Any]]:
-    """Every entry of the tenant with its hashes, in the order of the chain."""
+async def chain_parts(session: TenantReadSession) -> AsyncGenerator[Sequence[Sequence[Any]]]:
+    """Every entry of the tenant in the order of the chain: ``CHAIN`` of each, a part at a time.
+
+    Ids and instants come as the texts that hashes are made over, JSON as text: objects of theirs
+    would take most of the time of reading. The next part is read while the caller works on one;
+    close the iterator (``aclosing``) before anything else is asked of the session.
+    """
     statement = (
-        select(*UsageEntry.__table__.columns)
+        select(*(_as_hashed(UsageEntry.__table__.columns[name]) for name in CHAIN))
         .where(UsageEntry.tenant_id == session.tenant_id)
         .order_by(UsageEntry.sequence)
+        .execution_options(yield_per=PART)
     )
-    return [dict(row) for row in (await session.execute(statement)).mappings()]
+    result = await (await session.connection()).stream(statement)
+    parts = result.partitions()
+    coming = asyncio.ensure_future(anext(parts, None))
+    try:
+        while (rows := await coming) is not None:
+            coming = asyncio.ensure_future(anext(parts, None))
+            await asyncio.sleep(0)  # it is asked for before the caller computes
+            yield rows
+    finally:
+        # Nobody may use the transaction while a part is under way.
+        await asyncio.wait([coming])
+
+
+async def all_voided(session: TenantReadSession) -> set[UUID]:
+    """The entries of the tenant that a reversal points at."""
+    statement = select(UsageEntry.reverses_id).where(
+        UsageEntry.tenant_id == session.tenant_id, UsageEntry.reverses_id.is_not(None)
+    )
+    return {one for one in await session.scalars(statement) if one is not None}
 
 
 async def all_counters(session: TenantReadSession) -> dict[tuple[UUID, str], Used]:
@@ -346,3 +388,13 @@ async def all_counters(session: TenantReadSession) -> dict[tuple[UUID, str], Use
         ).where(CapCounter.tenant_id == session.tenant_id)
     )
     return {(row.campaign_ref, row.bucket): Used(row.units, row.amount) for row in rows}
+
+
+def _as_hashed(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    match column.type:
+        case Uuid() | JSONB():
+            return cast(column, Text)
+        case DateTime():
+            return func.to_char(func.timezone("UTC", column), _INSTANT)
+        case _:
+            return column

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, func, insert, select
+from sqlalchemy import and_, exists, func, insert, select
 from sqlalchemy.orm import aliased
 
 from flatbed.billing.usage.models import StatementLine, UsageEntry
@@ -21,12 +21,37 @@ async def billed(session: TenantReadSession, entry_id: UUID) -> int | None:
     return await session.scalar(statement)
 
 
-async def all_billed(session: TenantReadSession) -> dict[UUID, int]:
-    """What each charged entry of the tenant was billed, in minor units."""
-    statement = select(StatementLine.entry_id, StatementLine.amount).where(
-        StatementLine.tenant_id == session.tenant_id, StatementLine.kind == "charge"
+async def billed_less(session: TenantReadSession) -> dict[tuple[UUID, str], int]:
+    """By how much live units were billed otherwise than at their entries' amounts.
+
+    In minor units, not positive, by campaign and month; those without a difference are left out.
+    """
+    difference = func.sum(StatementLine.amount - UsageEntry.amount)
+    statement = (
+        select(UsageEntry.campaign_ref, UsageEntry.month, difference.label("difference"))
+        .select_from(StatementLine)
+        .join(
+            UsageEntry,
+            and_(
+                UsageEntry.tenant_id == StatementLine.tenant_id,
+                UsageEntry.id == StatementLine.entry_id,
+            ),
+        )
+        .where(
+            StatementLine.tenant_id == session.tenant_id,
+            StatementLine.kind == "charge",
+            StatementLine.amount != UsageEntry.amount,
+            UsageEntry.replaces_id.is_(None),
+            ~exists().where(
+                _Reversal.tenant_id == session.tenant_id, _Reversal.reverses_id == UsageEntry.id
+            ),
+        )
+        .group_by(UsageEntry.campaign_ref, UsageEntry.month)
     )
-    return {row.entry_id: row.amount for row in await session.execute(statement)}
+    return {
+        (row.campaign_ref, row.month): int(row.difference)
+        for row in await session.execute(statement)
+    }
 
 
 async def credited(session: TenantReadSession, entry_id: UUID) -> int:
