@@ -23,6 +23,11 @@ async def standing(store: Shop) -> str:
     return found
 
 
+async def asked(store: Shop) -> int:
+    """How many more comparisons wait."""
+    return await store.books.world.jobs("reconcile", store.books.isv)
+
+
 class TestApply:
     async def test_a_payment_is_noted(self, store: Shop) -> None:
         await store.collect(await billed(store, 100))
@@ -181,6 +186,37 @@ class TestReconcile:
         assert await store.findings() == ["status_drift"]
         assert await store.reconcile() == 0
         assert await store.findings() == []
+
+    async def test_only_a_run_that_took_a_state_over_asks_for_another(self, store: Shop) -> None:
+        """Else a closing would be blocked till the next day, or runs would never end."""
+        await store.collect(await billed(store, 100))
+        assert await store.reconcile() == 0
+        assert await asked(store) == 0
+        store.fake.control.pay((await store.at_stripe())[0].id)
+        assert await store.reconcile() == 1
+        assert await asked(store) == 1
+        assert await store.reconcile() == 0
+        assert await asked(store) == 1
+
+    async def test_a_finding_that_stays_asks_once(self, store: Shop) -> None:
+        await store.collect(await billed(store, 100))
+        await store.gateway.void_invoice((await store.at_stripe())[0].id, "void")
+        for _ in range(3):
+            assert await store.reconcile() == 1
+        assert await asked(store) == 1
+
+    async def test_a_state_that_cannot_be_taken_over_asks_for_no_other(self, store: Shop) -> None:
+        """Somebody at Stripe took away what says whose invoice it is."""
+        await store.collect(await billed(store, 100))
+        [theirs] = await store.at_stripe()
+        held = store.fake.account.store.get("invoice", theirs.id)
+        assert held is not None
+        store.fake.account.store.put("invoice", theirs.id, {**held, "metadata": {}})
+        store.fake.control.pay(theirs.id)
+        for _ in range(2):
+            assert await store.reconcile() > 0
+        assert [row["external_status"] for row in await store.rows()] == ["open"]
+        assert await asked(store) == 0
 
     async def test_an_invoice_that_nobody_billed_is_found(self, store: Shop) -> None:
         await store.collect(await billed(store, 100))

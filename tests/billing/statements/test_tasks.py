@@ -77,6 +77,20 @@ class TestCloseDue:
         assert await sweep(books, 30) == 1
         assert await world.count("statement", books.isv) == 1
 
+    async def test_what_is_blocked_has_the_books_compared_each_time(self, world: World) -> None:
+        """A finding that was settled meanwhile must not block the next try."""
+        books = Books(world, await world.isv())
+        await books.unit(accepted=later(1))
+        await schedule(books)
+        assert await sweep(books, 27) == 1
+        assert await world.jobs("reconcile", books.isv) == 1
+        assert await sweep(books, 28) == 1
+        assert await world.jobs("reconcile", books.isv) == 2
+        await fill_in_seller(world)
+        assert await sweep(books, 29) == 1
+        assert await world.count("statement", books.isv) == 1
+        assert await world.jobs("reconcile", books.isv) == 2
+
     async def test_a_period_that_was_closed_by_hand_is_left(self, books: Books) -> None:
         await books.unit(accepted=later(1))
         await schedule(books)
