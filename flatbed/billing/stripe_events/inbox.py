@@ -12,7 +12,7 @@ from flatbed.tenants.kit.clock import system_now
 from flatbed.tenants.kit.database.session import Caller, LoginSession, WorkerSession
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.ids import uuid7
-from flatbed.tenants.kit.jobs.queue import enqueue
+from flatbed.tenants.kit.jobs.queue import enqueue, enqueue_missing
 from flatbed.tenants.kit.problems import NotFoundError
 
 APPLY_JOB: Final = "apply_gateway_event"
@@ -78,12 +78,13 @@ async def ask_again(collector: Collector) -> int:
     Running one twice is harmless. What stays so past the week is for the reconciliation to find.
     Returns how many were asked for.
     """
+    if collector.gateway is None:
+        return 0
     now = system_now()
     async with collector.database.worker(caller=_caller()) as session:
         waiting = await repository.unhandled(session, now - FORGOTTEN, now - PATIENCE)
-        for event_id in waiting:
-            await enqueue(session, APPLY_JOB, event_id=event_id)
-    return len(waiting)
+        wanted = [{"event_id": event_id} for event_id in waiting]
+        return await enqueue_missing(session, APPLY_JOB, wanted)
 
 
 def _caller() -> Caller:

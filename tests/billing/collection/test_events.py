@@ -2,15 +2,21 @@
 
 import asyncio
 import itertools
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
+import pytest_asyncio
 
 from flatbed.billing.accounts.errors import BadStandingError
 from flatbed.billing.accounts.standing import require_good_standing
+from flatbed.billing.collection.collector import Collector
 from flatbed.billing.gateway.views import Body, InvoiceStatus, InvoiceView
 from flatbed.billing.statements.errors import ClosingBlockedError
+from flatbed.billing.stripe_events import repository
 from flatbed.billing.stripe_events.errors import WebhookRefusedError
+from flatbed.billing.stripe_events.inbox import FORGOTTEN, PATIENCE, ask_again
 from tests.billing.collection.stripe import Shop
 from tests.billing.collection.test_collecting import billed
 from tests.billing.statements.books import APRIL, APRIL_CLOSES
@@ -163,6 +169,102 @@ class TestInbox:
         await store.webhook(payload, signature)
         assert await store.events() >= 1
         assert await store.events() == 0
+
+
+async def received(store: Shop, event_id: UUID, ago: timedelta) -> None:
+    """An event has been in the inbox for so long."""
+    await store.books.world.admin.execute(
+        "UPDATE gateway_event SET received_at = now() - $2::interval WHERE id = $1", event_id, ago
+    )
+
+
+async def jobs_of(store: Shop, event_id: UUID) -> list[str]:
+    """The states of an event's jobs, oldest first."""
+    rows = await store.books.world.admin.fetch(
+        "SELECT status FROM pgqueuer WHERE entrypoint = 'apply_gateway_event'"
+        " AND convert_from(payload, 'UTF8')::jsonb ->> 'event_id' = $1 ORDER BY id",
+        str(event_id),
+    )
+    return [row["status"] for row in rows]
+
+
+class TestAskAgain:
+    """An event whose job gave up while Stripe was away is not lost."""
+
+    @pytest_asyncio.fixture
+    async def lost(self, store: Shop) -> UUID:
+        """A payment of which no job is left, and nothing was made."""
+        await store.collect(await billed(store, 100))
+        await store.events()
+        store.fake.control.pay((await store.at_stripe())[0].id)
+        await store.take_in()
+        first, *others = await store.waiting()
+        for event_id in others:
+            await store.apply_one(event_id)
+        await store.books.world.admin.execute(
+            "DELETE FROM pgqueuer WHERE entrypoint = 'apply_gateway_event'"
+        )
+        return first
+
+    async def test_one_whose_job_is_gone_is_asked_for_once_it_had_its_time(
+        self, store: Shop, lost: UUID
+    ) -> None:
+        assert await ask_again(store.collector) == 0
+        assert await jobs_of(store, lost) == []
+        await received(store, lost, PATIENCE + timedelta(seconds=1))
+        assert await ask_again(store.collector) == 1
+        assert await jobs_of(store, lost) == ["queued"]
+
+    async def test_one_that_waits_is_not_asked_for_twice(self, store: Shop, lost: UUID) -> None:
+        await received(store, lost, PATIENCE * 2)
+        assert [await ask_again(store.collector) for _ in range(3)] == [1, 0, 0]
+        assert await jobs_of(store, lost) == ["queued"]
+
+    async def test_a_dead_one_is_tried_again_and_no_other_is_made(
+        self, store: Shop, lost: UUID
+    ) -> None:
+        """However long Stripe refuses it, a person has one dead job to look at."""
+        await received(store, lost, PATIENCE * 2)
+        for _ in range(3):
+            assert await ask_again(store.collector) == 1
+            assert await jobs_of(store, lost) == ["queued"]
+            await store.books.world.admin.execute(
+                "UPDATE pgqueuer SET status = 'failed', attempts = 6"
+                " WHERE entrypoint = 'apply_gateway_event'"
+            )
+
+    async def test_without_a_key_nothing_can_be_made_of_it(self, store: Shop, lost: UUID) -> None:
+        await received(store, lost, PATIENCE * 2)
+        assert await ask_again(Collector(store.books.world.database, None)) == 0
+
+    async def test_one_that_was_handled_is_left(self, store: Shop, lost: UUID) -> None:
+        await received(store, lost, PATIENCE * 2)
+        await store.apply_one(lost)
+        assert await store.waiting() == []
+        assert await ask_again(store.collector) == 0
+        assert await jobs_of(store, lost) == []
+
+    async def test_one_of_before_the_week_is_left_to_the_reconciliation(
+        self, store: Shop, lost: UUID
+    ) -> None:
+        await received(store, lost, FORGOTTEN + timedelta(minutes=1))
+        assert await ask_again(store.collector) == 0
+        await received(store, lost, FORGOTTEN - timedelta(minutes=1))
+        assert await ask_again(store.collector) == 1
+        assert timedelta(days=7) == FORGOTTEN
+
+    async def test_the_oldest_come_first(
+        self, store: Shop, lost: UUID, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(repository, "MOST", 1)
+        rows = await store.books.world.admin.fetch("SELECT id FROM gateway_event")
+        await store.books.world.admin.execute("UPDATE gateway_event SET handled_at = NULL")
+        for row in rows:
+            await received(store, row["id"], PATIENCE * 2)
+        await received(store, lost, PATIENCE * 3)
+        assert len(rows) > 1
+        assert await ask_again(store.collector) == 1
+        assert await jobs_of(store, lost) == ["queued"]
 
 
 class TestReconcile:

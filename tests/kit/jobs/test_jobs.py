@@ -15,7 +15,7 @@ from flatbed.tenants.kit.database.session import AgencySession, TenantSession
 from flatbed.tenants.kit.database.urls import Plain
 from flatbed.tenants.kit.ids import uuid7
 from flatbed.tenants.kit.jobs import runner
-from flatbed.tenants.kit.jobs.queue import enqueue
+from flatbed.tenants.kit.jobs.queue import enqueue, enqueue_missing
 from flatbed.tenants.kit.jobs.runner import JobHandler, dead_jobs, revive_jobs, run_jobs
 from flatbed.tenants.kit.problems import ConflictError
 from flatbed.tenants.kit.sweep import Poller
@@ -88,6 +88,40 @@ class TestEnqueue:
             assert runs.ids == []
         await drain(world, job, runs)
         assert len(runs.ids) == 1
+
+
+class TestEnqueueMissing:
+    async def test_only_what_neither_waits_nor_runs_is_asked_for(
+        self, world: World, job: str
+    ) -> None:
+        runs, first, second = Runs(), {"event_id": uuid7()}, {"event_id": uuid7()}
+        for wanted, asked in (([], 0), ([first], 1), ([first, second], 1), ([second], 0)):
+            async with world.worker() as session:
+                assert await enqueue_missing(session, job, wanted) == asked
+        await drain(world, job, runs)
+        assert sorted(runs.ids, key=str) == sorted([first, second], key=str)
+        async with world.worker() as session:
+            assert await enqueue_missing(session, job, [first]) == 1
+        await drain(world, job, runs)
+        assert len(runs.ids) == 3
+
+    async def test_a_dead_one_is_tried_again_with_all_its_attempts(
+        self, world: World, job: str, admin_connection: Plain
+    ) -> None:
+        runs, wanted = Runs(), [{"event_id": uuid7()}]
+        async with world.worker() as session:
+            await enqueue_missing(session, job, wanted)
+        await admin_connection.execute(
+            "UPDATE pgqueuer SET status = 'failed', attempts = 6 WHERE entrypoint = $1", job
+        )
+        await drain(world, job, runs)
+        assert runs.ids == []
+        async with world.worker() as session:
+            assert await enqueue_missing(session, job, wanted) == 1
+        await drain(world, job, runs)
+        assert runs.ids == wanted
+        left = "SELECT count(*) FROM pgqueuer WHERE entrypoint = $1"
+        assert await admin_connection.fetchval(left, job) == 0
 
 
 class TestRunJobs:

@@ -2,16 +2,22 @@
 
 import asyncio
 import json
-from typing import Any, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Self
 from uuid import UUID
 
 from pgqueuer.core.tm import TaskManager
+from pgqueuer.domain.types import JobId
 from pgqueuer.ports.driver import Driver, NotifyCallback
 from pgqueuer.queries import Queries
 from sqlalchemy import CursorResult
 
 from flatbed.tenants.kit.database.session import PlaneSession
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
+
+_THERE: Final = """
+SELECT id, status, payload FROM pgqueuer WHERE entrypoint = $1 AND payload = ANY($2::bytea[])
+"""
 
 
 class ListeningError(RuntimeError):
@@ -72,6 +78,36 @@ async def enqueue(session: PlaneSession, job: str, **ids: UUID) -> None:
 
     Ids only: a job reads everything else itself, in a transaction of its own.
     """
-    payload = json.dumps({name: str(value) for name, value in ids.items()}).encode()
-    await Queries(SessionDriver(session)).enqueue(job, payload)
+    await Queries(SessionDriver(session)).enqueue(job, _payload(ids))
     failpoint(Failpoint.JOB_ENQUEUED)
+
+
+async def enqueue_missing(
+    session: PlaneSession, job: str, wanted: Sequence[Mapping[str, UUID]]
+) -> int:
+    """Ask for ``job`` once for each of these ids; who asks again and again heaps up nothing.
+
+    What waits or runs is left, and one that is held as dead is tried again instead of another.
+    Returns how many were asked for.
+    """
+    if not wanted:
+        return 0
+    there, dead = set[bytes](), dict[bytes, JobId]()
+    payloads = [_payload(ids) for ids in wanted]
+    connection = await session.connection()
+    for row in await connection.exec_driver_sql(_THERE, (job, payloads)):
+        if row.status == "failed":
+            dead[row.payload] = JobId(row.id)
+        else:
+            there.add(row.payload)
+    queries = Queries(SessionDriver(session))
+    await queries.requeue_jobs([id_ for payload, id_ in dead.items() if payload not in there])
+    for payload in payloads:
+        if payload not in there and payload not in dead:
+            await queries.enqueue(job, payload)
+    failpoint(Failpoint.JOB_ENQUEUED)
+    return sum(payload not in there for payload in payloads)
+
+
+def _payload(ids: Mapping[str, UUID]) -> bytes:
+    return json.dumps({name: str(value) for name, value in ids.items()}).encode()
