@@ -1,6 +1,6 @@
 """SQL for billing accounts, the agency's profile and its invoice numbers."""
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from flatbed.billing.accounts.defaults import TERMS_DAYS, language_of
@@ -22,8 +22,8 @@ async def find(session: TenantReadSession, *, lock: bool = False) -> BillingAcco
     return await session.scalar(statement)
 
 
-async def keep_customer(session: TenantSession, customer_ref: str) -> str:
-    """Note the customer at Stripe unless another one is noted. Returns the one that is."""
+async def keep_customer(session: TenantSession, customer_ref: str) -> str | None:
+    """Note the customer at Stripe if none is noted. Returns the one that was noted before."""
     organization = await organization_of(session)
     fresh = upsert(BillingAccount).values(
         tenant_id=session.tenant_id,
@@ -37,9 +37,13 @@ async def keep_customer(session: TenantSession, customer_ref: str) -> str:
     )
     kept = fresh.on_conflict_do_update(
         index_elements=["tenant_id"],
-        set_={"customer_ref": func.coalesce(BillingAccount.customer_ref, customer_ref)},
+        set_={"customer_ref": customer_ref},
+        where=BillingAccount.customer_ref.is_(None),
     ).returning(BillingAccount.customer_ref)
-    return str(await session.scalar(kept))
+    if await session.scalar(kept) is not None:
+        return None
+    noted = select(BillingAccount.customer_ref).where(BillingAccount.tenant_id == session.tenant_id)
+    return await session.scalar(noted)
 
 
 async def find_profile(session: AgencyReadSession, *, lock: bool = False) -> BillingProfile | None:

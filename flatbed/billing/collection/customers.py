@@ -53,11 +53,11 @@ class Customers:
 
     async def _keep(self, made: str) -> str:
         async with self.collector.tenant(self.realm_id, self.tenant_id) as session:
-            kept = await accounts.keep_customer(session, made)
-            if kept == made:
+            noted = await accounts.keep_customer(session, made)
+            if noted is None:
                 fields = {"fields": ["customer"]}
                 mutation(session, "billing_account.updated", "org", self.tenant_id, fields)
-            return kept
+            return noted or made
 
     async def _agree_on_tax_ids(self, gateway: Gateway, customer: str) -> None:
         """Add what is missing, and take away what the ISV no longer has."""

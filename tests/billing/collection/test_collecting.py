@@ -1,15 +1,19 @@
 """Invoices and credit notes at Stripe: once each, and to the cent."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
 
+from flatbed.billing.accounts.repository import keep_customer
+from flatbed.billing.accounts.schemas import BillingAccountUpdate
+from flatbed.billing.accounts.service import account, update_account
 from flatbed.billing.collection.collector import Collector
 from flatbed.billing.collection.exporting import collect_invoice
 from flatbed.billing.gateway.fake.faults import Fault, FaultKind
-from flatbed.billing.gateway.views import Body, InvoiceStatus
-from flatbed.tenants.kit.ids import uuid7
+from flatbed.billing.gateway.views import Body, CustomerView, InvoiceStatus
+from flatbed.tenants.kit.ids import encode, uuid7
 from tests.billing.collection.stripe import Shop
 from tests.billing.statements.books import APRIL, APRIL_CLOSES, MARCH_CLOSES, TIERED, later
 
@@ -95,6 +99,105 @@ class TestCollect:
         await collect_invoice(live, *store.place, statement.invoices[0].id)
         assert [row["state"] for row in await store.rows()] == ["not_collected"]
         assert store.fake.control.status()["requests"] == 0
+
+
+ATU = {"type": "eu_vat", "value": "ATU12345678"}
+CHE = {"type": "ch_vat", "value": "CHE-123.456.789"}
+EIN = {"type": "us_ein", "value": "12-3456789"}
+
+
+async def told(store: Shop, **changes: Any) -> None:
+    """The ISV changes its billing account."""
+    async with store.books.world.at(store.books.isv) as session:
+        _, version = await account(session)
+        await update_account(session, version, BillingAccountUpdate(**changes))
+
+
+async def known(store: Shop) -> set[tuple[str, str]]:
+    """The tax ids of the ISV's customer at Stripe."""
+    customer = (await store.at_stripe())[0].customer
+    return {(one.kind, one.value) async for one in store.gateway.list_tax_ids(customer)}
+
+
+async def audited(store: Shop) -> list[dict[str, Any]]:
+    """What the audit says of changes of the billing account."""
+    rows = await store.books.world.admin.fetch(
+        "SELECT actor, object_id, detail FROM audit_pending WHERE tenant_id = $1"
+        " AND action = 'billing_account.updated' ORDER BY id",
+        store.books.isv,
+    )
+    return [{**row, "detail": json.loads(row["detail"])} for row in rows]
+
+
+class TestCustomer:
+    async def test_tax_ids_at_stripe_are_those_the_isv_has_now(self, store: Shop) -> None:
+        await told(store, tax_ids=[ATU, CHE])
+        march = await billed(store, 100)
+        await store.collect(march)
+        assert await known(store) == {("eu_vat", ATU["value"]), ("ch_vat", CHE["value"])}
+        await told(store, tax_ids=[CHE, EIN])
+        await store.books.unit(at=APRIL, accepted=APRIL)
+        [april] = await store.books.close(APRIL_CLOSES)
+        await store.collect(april)
+        assert await known(store) == {("ch_vat", CHE["value"]), ("us_ein", EIN["value"])}
+
+    async def test_a_tax_id_that_somebody_else_took_away_meanwhile_stops_nothing(
+        self, store: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await told(store, tax_ids=[ATU])
+        await store.collect(await billed(store, 100))
+        await told(store, tax_ids=[])
+        await store.books.unit(at=APRIL, accepted=APRIL)
+        [april] = await store.books.close(APRIL_CLOSES)
+        delete = store.gateway.delete_tax_id
+
+        async def twice(customer: str, tax_id: str) -> None:
+            await delete(customer, tax_id)
+            await delete(customer, tax_id)
+
+        monkeypatch.setattr(store.gateway, "delete_tax_id", twice)
+        await store.collect(april)
+        assert await known(store) == set()
+        assert [row["state"] for row in await store.rows()] == ["done", "done"]
+
+    async def test_the_customer_is_made_once_and_the_audit_says_so(self, store: Shop) -> None:
+        march = await billed(store, 100)
+        await asyncio.gather(*(store.collect(march) for _ in range(4)))
+        await store.books.unit(at=APRIL, accepted=APRIL)
+        await store.collect(*await store.books.close(APRIL_CLOSES))
+        assert await audited(store) == [
+            {
+                "actor": "system:collection",
+                "object_id": encode("org", store.books.isv),
+                "detail": {"fields": ["customer"]},
+            }
+        ]
+        events = await store.books.world.admin.fetchval(
+            "SELECT count(*) FROM event_pending WHERE tenant_id = $1"
+            " AND type = 'billing_account.updated'",
+            store.books.isv,
+        )
+        assert events == 1
+
+    async def test_of_two_customers_the_one_that_was_noted_first_is_billed(
+        self, store: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Stripe has forgotten the key under which it was made."""
+        march = await billed(store, 100)
+        first = await store.gateway.create_customer({"name": "ISV"}, "first")
+        create = store.gateway.create_customer
+
+        async def overtaken(body: Body, key: str) -> CustomerView:
+            made = await create(body, key)
+            async with store.books.world.at(store.books.isv) as session:
+                assert await keep_customer(session, first.id) is None
+            return made
+
+        monkeypatch.setattr(store.gateway, "create_customer", overtaken)
+        await store.collect(march)
+        [theirs] = await store.at_stripe()
+        assert theirs.customer == first.id
+        assert await audited(store) == []
 
 
 class TestFaults:

@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flatbed.billing.accounts.schemas import Address, BillingAccountUpdate, TaxId
+from flatbed.billing.accounts.service import update_account
 from flatbed.billing.statements.rules.tax import TABLE, UntaxableError, tax_back, tax_on
+from tests.billing.statements.books import MARCH_CLOSES, Books, later
 
 
 class TestRule:
@@ -36,6 +39,45 @@ class TestRule:
     def test_a_seller_whose_rate_nobody_knows_bills_nothing(self) -> None:
         with pytest.raises(UntaxableError):
             TABLE.rule(seller="US", buyer="US", buyer_has_vat_id=False)
+
+
+AT, GR, CH, DE = "AT", "GR", "CH", "DE"
+ATU, EL, DE_VAT = ("eu_vat", "ATU12345678"), ("eu_vat", "EL123456789"), ("eu_vat", "DE123456789")
+CHE, EIN = ("ch_vat", "CHE-123.456.789"), ("us_ein", "12-3456789")
+
+
+class TestBuyer:
+    """A VAT id counts for the country that the buyer is billed in, and for no other."""
+
+    @pytest.mark.parametrize(
+        ("country", "tax_ids", "category", "tax"),
+        [
+            (AT, [], "S", 19),
+            (AT, [CHE], "S", 19),
+            (AT, [DE_VAT], "S", 19),
+            (AT, [EIN], "S", 19),
+            (AT, [ATU], "AE", 0),
+            (AT, [CHE, DE_VAT, ATU], "AE", 0),
+            (GR, [EL], "AE", 0),
+            (GR, [("eu_vat", "GR123456789")], "S", 19),
+            (GR, [ATU], "S", 19),
+            (CH, [CHE], "O", 0),
+            (DE, [DE_VAT], "S", 19),
+        ],
+    )
+    async def test_only_a_vat_id_of_its_own_country_shifts_the_tax(
+        self, books: Books, country: str, tax_ids: list[tuple[str, str]], category: str, tax: int
+    ) -> None:
+        address = Address(line1="Gasse 1", postal_code="1010", city="Stadt", country=country)
+        change = BillingAccountUpdate(
+            address=address, tax_ids=[TaxId(type=kind, value=value) for kind, value in tax_ids]
+        )
+        async with books.world.at(books.isv) as session:
+            await update_account(session, 0, change)
+        await books.unit(accepted=later(1), unit_price=100)
+        [statement] = await books.close(MARCH_CLOSES)
+        [invoice] = statement.invoices
+        assert (invoice.tax_category, invoice.net, invoice.tax) == (category, 100, tax)
 
 
 class TestTax:
