@@ -87,7 +87,8 @@ async def create(
     )
     session.add(dispute)
     if state is Status.DISPUTED:
-        await dispute_usage(session, row.entry_id, actor=session.caller.actor)
+        if not await outcome.is_given_up(session, row):
+            await dispute_usage(session, row.entry_id, actor=session.caller.actor)
         await clocks.stop_acceptance(session, row)
     else:
         await cases.hold(session, row)

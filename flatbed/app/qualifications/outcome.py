@@ -69,10 +69,16 @@ def touch(session: TenantSession, row: Qualification | Dispute) -> None:
     row.updated_at = max(row.updated_at, session.now())
 
 
+async def is_given_up(session: TenantSession, qualification: Qualification) -> bool:
+    """Whether the agency wrote the unit off: nothing is decided of its money any more."""
+    state = await facade.state_of(session, qualification.entry_id)
+    return state is facade.UsageState.WRITTEN_OFF
+
+
 async def accept(session: TenantSession, qualification: Qualification, basis: Basis) -> None:
     """The unit is billable from now on; the campaign counts it and may be filled by it."""
     actor, entry_id = session.caller.actor, qualification.entry_id
-    if await facade.state_of(session, entry_id) is facade.UsageState.WRITTEN_OFF:
+    if await is_given_up(session, qualification):
         pass  # the unit counts as any other, but nobody will be asked for its money
     elif basis is Basis.DECISION:
         await facade.confirm_usage(session, entry_id, actor=actor)

@@ -46,7 +46,8 @@ async def withdraw(
         "qualification_id": encode("qual", row.id),
     }
     if state is Status.PENDING:
-        await withdraw_usage_dispute(session, row.entry_id, actor=session.caller.actor)
+        if not await outcome.is_given_up(session, row):
+            await withdraw_usage_dispute(session, row.entry_id, actor=session.caller.actor)
         row.status = state.value
         failpoint(Failpoint.DISPUTE_WITHDRAWN)
         await _resume(session, row, dispute)
