@@ -3,11 +3,13 @@
 from datetime import UTC, datetime
 from itertools import pairwise
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
 from sqlalchemy.exc import ProgrammingError
 
+from flatbed.billing.facade import Basis, accept_usage
 from flatbed.tenants.kit.database.urls import Plain
 from flatbed.tenants.kit.ids import uuid7
 from tests.billing.world import BERLIN, NOON, World
@@ -44,6 +46,21 @@ class TestPeriodsInTheDatabase:
         later = await world.meter(isv, occurred_at=NOON)
         assert later.period_id not in {march.period_id, april.period_id}
         assert await world.count("period", isv) == 4
+
+    async def test_what_is_accepted_later_opens_its_month_in_the_isvs_own_zone(
+        self, world: World
+    ) -> None:
+        isv, zone = await world.isv(zone="Pacific/Auckland"), ZoneInfo("Pacific/Auckland")
+        entry = await world.meter(isv, zone=zone)
+        async with world.at(isv, datetime(2026, 4, 10, tzinfo=UTC)) as session:
+            await accept_usage(session, entry.entry_id, basis=Basis.PERSON, actor="x")
+        ends = await world.admin.fetch(
+            "SELECT ends_at FROM period WHERE tenant_id = $1 ORDER BY starts_at", isv
+        )
+        assert [row["ends_at"] for row in ends] == [
+            datetime(2026, 3, 31, 11, tzinfo=UTC),
+            datetime(2026, 4, 30, 12, tzinfo=UTC),
+        ]
 
     async def test_the_database_refuses_a_gap_and_an_overlap(self, world: World, isv: UUID) -> None:
         await world.meter(isv)
