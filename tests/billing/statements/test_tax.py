@@ -42,7 +42,7 @@ class TestRule:
 
 
 AT, GR, CH, DE = "AT", "GR", "CH", "DE"
-ATU, EL, DE_VAT = ("eu_vat", "ATU12345678"), ("eu_vat", "EL123456789"), ("eu_vat", "DE123456789")
+ATU, EL, DE_VAT = ("eu_vat", "ATU12345678"), ("eu_vat", "EL123456789"), ("eu_vat", "DE999999999")
 CHE, EIN = ("ch_vat", "CHE-123.456.789"), ("us_ein", "12-3456789")
 
 
