@@ -109,6 +109,7 @@ LEFT: Final[dict[str, Left]] = {
     "update_price_list": agency("price_list.updated"),
     "close_period": tenant("period.closed", "statement.closed"),
     "write_off_usage": tenant("usage.written_off"),
+    "create_payment_setup": tenant("billing_account.updated"),
     "update_billing_account": tenant("billing_account.updated"),
     "set_billing_terms": tenant("billing_account.updated"),
     "put_billing_profile": agency("billing_profile.updated"),
@@ -122,8 +123,7 @@ LEFT: Final[dict[str, Left]] = {
 }
 
 NOTHING: Final[dict[str, str]] = {
-    "create_payment_setup": "asks the payment provider for a page; what is left there comes later",
-    "create_portal_session": "asks the payment provider for a page",
+    "create_portal_session": "asks the payment provider for a page; the customer was there",
     "check_exclusion": "asks whether a company is excluded, by POST to keep its name out of logs",
 }
 """Operations of unsafe methods that change nothing, and why they have that method."""

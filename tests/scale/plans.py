@@ -53,13 +53,17 @@ def recording(engine: AsyncEngine) -> Iterator[list[Asked]]:
         elif sql.lstrip().startswith(("SELECT", "WITH", "(SELECT")):
             plane = planes.get(id(driver), context.plane)
             bound = replace(context, plane=plane or context.plane)
-            found.append(Asked(sql, tuple(values), bound))
+            found.append(Asked(sql, tuple(map(_fixed, values)), bound))
 
     event.listen(engine.sync_engine, "before_cursor_execute", before)
     try:
         yield found
     finally:
         event.remove(engine.sync_engine, "before_cursor_execute", before)
+
+
+def _fixed(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def literal(value: Any) -> str:
@@ -72,11 +76,18 @@ def literal(value: Any) -> str:
         case int():
             return str(value)
         case list() | tuple():
-            return f"ARRAY[{', '.join(map(literal, value))}]"
+            # As one text, which takes the parameter's type: ARRAY would be one of text.
+            return literal("{" + ",".join(map(_element, value)) + "}")
         case str() | UUID() | datetime() | timedelta():
             return "'" + str(value).replace("'", "''") + "'"
         case _:
             raise TypeError(type(value).__name__)
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 @dataclass

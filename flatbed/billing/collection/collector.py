@@ -27,10 +27,12 @@ class Collector:
     is_live: bool = False
 
     @asynccontextmanager
-    async def tenant(self, realm_id: UUID, tenant_id: UUID) -> AsyncIterator[TenantSession]:
+    async def tenant(
+        self, realm_id: UUID, tenant_id: UUID, caller: Caller = CALLER
+    ) -> AsyncIterator[TenantSession]:
         """A transaction of an ISV at its realm's present time; Stripe is never asked inside."""
         async with self.database.tenant(
-            realm_id=realm_id, tenant_id=tenant_id, caller=CALLER, clock=Clock()
+            realm_id=realm_id, tenant_id=tenant_id, caller=caller, clock=Clock()
         ) as session:
             session.clock = await realm_clock(session)
             yield session

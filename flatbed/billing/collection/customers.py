@@ -6,18 +6,22 @@ from typing import Any
 from uuid import UUID
 
 from flatbed.billing.accounts import repository as accounts
-from flatbed.billing.collection.collector import Collector
+from flatbed.billing.collection.collector import CALLER, Collector
 from flatbed.billing.collection.steps import all_of
 from flatbed.billing.gateway.errors import GatewayMissing
 from flatbed.billing.gateway.port import Gateway
 from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.canonical import digest
+from flatbed.tenants.kit.database.session import Caller
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 
 
 @dataclass(frozen=True, slots=True)
 class Customers:
-    """Brings an ISV's data to Stripe. ``known`` is its customer there, None before the first."""
+    """Brings an ISV's data to Stripe.
+
+    ``known`` is its customer there, None before the first; ``caller`` is who wants it there.
+    """
 
     collector: Collector
     realm_id: UUID
@@ -25,6 +29,7 @@ class Customers:
     known: str | None
     body: Mapping[str, Any]
     tax_ids: Sequence[Mapping[str, Any]]
+    caller: Caller = CALLER
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -52,7 +57,7 @@ class Customers:
         return customer
 
     async def _keep(self, made: str) -> str:
-        async with self.collector.tenant(self.realm_id, self.tenant_id) as session:
+        async with self.collector.tenant(self.realm_id, self.tenant_id, self.caller) as session:
             noted = await accounts.keep_customer(session, made)
             if noted is None:
                 fields = {"fields": ["customer"]}

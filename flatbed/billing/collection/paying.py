@@ -104,6 +104,7 @@ async def _serving(session: TenantSession, collector: Collector) -> tuple[Gatewa
         known=None if account is None else account.customer_ref,
         body=customer_body(snapshot, session.realm_id, session.tenant_id),
         tax_ids=snapshot["tax_ids"],
+        caller=session.caller,
     )
 
 
