@@ -24,6 +24,7 @@ from flatbed.billing.documents.parties import Address, Bank, Buyer, Seller, TaxI
 from flatbed.billing.statements.models import Invoice, Statement
 from flatbed.billing.statements.repository import reading as repository
 from flatbed.billing.statements.rules.tax import TABLE
+from flatbed.billing.statements.rules.wording import price_words
 from flatbed.billing.usage.reports import dossier_of
 from flatbed.tenants.kit.database.session import TenantReadSession
 from flatbed.tenants.kit.ids import encode
@@ -89,7 +90,7 @@ def _document(
             rate=Decimal(invoice.tax_rate) / _HUNDRED,
             taxable=invoice.net,
             amount=invoice.tax,
-            reason=TABLE.reasons.get(category.value),
+            reason=TABLE.reason(category.value, language),
         ),
         totals=Totals(invoice.net, invoice.tax, invoice.gross, 0, invoice.gross),
         proof=Proof(
@@ -116,7 +117,7 @@ def _line(row: Mapping[str, Any], language: Language, zone: ZoneInfo, base_url: 
         dossier_hash=row["dossier_hash"],
         occurred_on=row["occurred_at"].astimezone(zone).date(),
         accepted_on=None if accepted is None else accepted.astimezone(zone).date(),
-        price_text=row["price_text"],
+        price_text=price_words(row["price_text"], language),
         net=abs(row["amount"]),
         corrects_entry_id=None if corrected is None else encode("use", corrected),
     )

@@ -35,7 +35,8 @@ class TaxTable:
     version: str
     standard_rates: Mapping[str, int]
     unions: Mapping[str, frozenset[str]]
-    reasons: Mapping[str, str]
+    reasons: Mapping[str, Mapping[str, str]]
+    """By language, then by category."""
 
     def rule(self, *, seller: str, buyer: str, buyer_has_vat_id: bool) -> TaxRule:
         """The rule for a service from one business to another.
@@ -56,11 +57,15 @@ class TaxTable:
             return self._made("S", rate)
         return self._made("AE" if together else "O", 0)
 
+    def reason(self, category: str, language: str) -> str | None:
+        """Why a category asks for no tax, None where it does."""
+        return self.reasons[language].get(category)
+
     def _of(self, country: str) -> frozenset[str]:
         return frozenset(name for name, union in self.unions.items() if country in union)
 
     def _made(self, category: str, rate: int) -> TaxRule:
-        return TaxRule(category, rate, f"{self.version}:{category}", self.reasons.get(category))
+        return TaxRule(category, rate, f"{self.version}:{category}", self.reason(category, "en"))
 
 
 def table_from(document: Mapping[str, Any]) -> TaxTable:
@@ -69,7 +74,7 @@ def table_from(document: Mapping[str, Any]) -> TaxTable:
         document["version"],
         dict(document["standard_rates"]),
         {name: frozenset(union) for name, union in document["unions"].items()},
-        dict(document["reasons"]),
+        {language: dict(texts) for language, texts in document["reasons"].items()},
     )
 
 
