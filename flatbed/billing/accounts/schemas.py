@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, EmailStr, Field
 
+from flatbed.billing.accounts.tax_ids import TaxIdType
 from flatbed.tenants.kit.schemas import CountryCode, Input, Name, Output, unset
 
 Language = Literal["de", "en"]
@@ -13,14 +14,6 @@ Collection = Annotated[
     Field(description="Pay by transfer against the invoice, or be charged by the stored method."),
 ]
 TermsDays = Annotated[int, Field(ge=0, le=120, description="Days from issue to due date.")]
-TaxIdType = Annotated[
-    str,
-    Field(
-        pattern="^[a-z]{2}_[a-z0-9]{2,12}$",
-        description="As Stripe names it; `…_vat` is a VAT id.",
-        examples=["eu_vat", "ch_vat"],
-    ),
-]
 _LETTERS: Final = {letter: str(ord(letter) - 55) for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 _CHECK: Final = 97
 
