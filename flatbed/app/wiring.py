@@ -32,7 +32,7 @@ from flatbed.billing.gateway.client import connect as connect_gateway
 from flatbed.billing.gateway.settings import StripeSettings
 from flatbed.billing.reconciliation.tasks import reconciling
 from flatbed.billing.statements import tasks as statements
-from flatbed.billing.statements.jobs import COLLECT_JOB, RECONCILE_JOB
+from flatbed.billing.statements.jobs import COLLECT_JOB, RECONCILE_JOB, ROOM_JOB
 from flatbed.billing.stripe_events.inbox import APPLY_JOB
 from flatbed.billing.stripe_events.tasks import applying
 from flatbed.billing.usage.opening import CLOSING_JOB
@@ -148,6 +148,7 @@ def build(settings: KernelSettings) -> Program:
     collector = Collector(database, connect_gateway(stripe), is_live=stripe.mode == "live")
     jobs = {
         ADMISSION_JOB: _admitting(database),
+        ROOM_JOB: _admitting(database),
         ANCHOR_JOB: _anchoring(database, settings),
         CLOSING_JOB: _closing(database),
         COLLECT_JOB: collection.collecting(collector),

@@ -1,6 +1,6 @@
 """A running campaign and its candidates on the running program, and what a candidate records."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
@@ -115,12 +115,15 @@ class Site:
         return [one.action for one in found]
 
 
-async def site(world: World, *, isv: Isv | None = None, **campaign: Any) -> Site:
-    """A running campaign in `dach`."""
+async def site(
+    world: World, *, isv: Isv | None = None, tiers: Sequence[Any] = (), **campaign: Any
+) -> Site:
+    """A running campaign in `dach`, its price graduated if told."""
     isv = isv or await world.isv()
     lead = await world.staff("lead")
     hunter = await world.staff("hunter", new=True)
     price = {"name": f"list-{uuid7().hex[-8:]}", "currency": "EUR", "unit_price": 450_000}
+    price["tiers"] = list(tiers)
     await world.admin.made("/v1/price-lists", price)
     programme = {"code": "dach", "countries": ["DE", "AT", "CH"]}
     offering = await isv.client.made(

@@ -5,6 +5,7 @@ tenant wait), the agency's invoice series last, so that other tenants wait for m
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -15,7 +16,7 @@ from flatbed.billing.accounts import repository as accounts
 from flatbed.billing.accounts.parties import Customer, Seller, customer_of, seller_of
 from flatbed.billing.statements import drafting
 from flatbed.billing.statements.errors import ClosingBlockedError, PeriodClosedError
-from flatbed.billing.statements.jobs import collect_later
+from flatbed.billing.statements.jobs import collect_later, tell_of_room
 from flatbed.billing.statements.models import Invoice, Statement
 from flatbed.billing.statements.repository import closing as repository
 from flatbed.billing.statements.rules.content import content, statement_hash, sums
@@ -78,8 +79,7 @@ async def close(session: TenantSession, period_id: UUID) -> list[UUID]:
     changes = drafting.deltas(units, found)
     if changes.keys() - wanted:
         raise UnavailableError
-    for (campaign, bucket), amount in sorted(changes.items()):
-        await ledger.count(session, campaign, [bucket], units=0, amount=amount)
+    await _give_back(session, changes)
     last = await repository.last_statement(session)
     shared = _Closing(
         period=period,
@@ -104,6 +104,13 @@ async def close(session: TenantSession, period_id: UUID) -> list[UUID]:
     await session.flush()
     failpoint(Failpoint.CLOSING_WRITTEN)
     return statements
+
+
+async def _give_back(session: TenantSession, changes: Mapping[tuple[UUID, str], int]) -> None:
+    for (campaign, bucket), amount in sorted(changes.items()):
+        await ledger.count(session, campaign, [bucket], units=0, amount=amount)
+    for campaign in sorted({campaign for campaign, _ in changes}):
+        await tell_of_room(session, campaign)
 
 
 async def check(session: TenantReadSession, period: Period) -> tuple[Seller, TaxRule]:

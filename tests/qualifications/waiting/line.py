@@ -8,6 +8,7 @@ import httpx
 
 from flatbed.app.campaigns.orders.room import ADMISSION_JOB
 from flatbed.app.candidates.models import WaitingLine, WaitingQualification
+from flatbed.billing.statements.jobs import ROOM_JOB
 from flatbed.tenants.kit.ids import decode, encode
 from flatbed.tenants.kit.jobs.runner import run_jobs
 from tests.api.support import Client, World
@@ -18,7 +19,7 @@ from tests.qualifications.stock import stock
 
 async def admissions(world: World) -> None:
     """Let the worker do what it was asked about those who wait."""
-    jobs = {ADMISSION_JOB: world.program.jobs[ADMISSION_JOB]}
+    jobs = {name: world.program.jobs[name] for name in (ADMISSION_JOB, ROOM_JOB)}
     await run_jobs(world.program.database_url, jobs, asyncio.Event(), drain=True)
 
 

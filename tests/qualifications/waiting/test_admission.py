@@ -12,8 +12,9 @@ from flatbed.billing.usage.models import UsageEntry
 from flatbed.tenants.kit.database.urls import Plain
 from flatbed.tenants.kit.ids import decode, encode
 from tests.api.support import World
-from tests.candidates.factory import Site
+from tests.candidates.factory import Site, site
 from tests.qualifications.factory import CALENDAR, Qualified, instant, qualify, submit
+from tests.qualifications.guarantee.claims import billed, books, close_months
 from tests.qualifications.stock import stock
 from tests.qualifications.test_concurrency import findings
 from tests.qualifications.waiting.line import Line, full
@@ -102,6 +103,29 @@ class TestTriggers:
         assert await line.states() == ["admitted", "admitted"]
         first, second = await born(line, 0), await born(line, 1)
         assert (first.qualified_at, second.qualified_at) == (now, month_end(now, zone))
+
+    async def test_money_that_a_closing_gives_back_lets_the_first_in(self, world: World) -> None:
+        """Each unit holds the highest price until the closing says what it costs."""
+        # Two hold 9,000 and cost 5,500; with a third at 4,500 that is the whole cap.
+        tiers = [{"from_unit": 2, "unit_price": 100_000}]
+        caps = {"money_total": 1_000_000}
+        line = Line(await site(world, tiers=tiers, caps=caps, quantity=9))
+        await books(world)
+        end = month_end(line.site.now(), CALENDAR.zone)
+        await line.site.advance(seconds=int((end - line.site.now()).total_seconds()) - 86_400)
+        for worked in await stock(line.site, 2):
+            line.held.append(await qualify(worked))
+            assert (await line.held[-1].accept()).status_code == 200
+        await line.join()
+        await close_months(world)
+        await line.site.advance(days=5)
+        await line.admissions()
+        assert await line.states() == ["waiting"]
+        await line.site.advance(days=2)
+        assert await billed(line.held[0]) == [450_000, 100_000]
+        await line.admissions()
+        assert await line.states() == ["admitted"]
+        assert await findings(line.site) == []
 
     async def test_a_cap_raised_while_it_was_being_decided_is_not_missed(
         self, world: World, admin_connection: Plain
