@@ -16,7 +16,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from flatbed.app.cli.serving import CannotListenError
 from flatbed.app.wiring import SettingsMissingError
-from flatbed.billing.facade import GatewayError
 from flatbed.tenants.kit.crypto import WeakSecretError
 from flatbed.tenants.kit.database.guard import UnsafeRoleError
 from flatbed.tenants.kit.database.provision import ProvisionError
@@ -71,8 +70,6 @@ def told() -> Iterator[None]:
         refuse("FLATBED_SECRET_KEY is shorter than 32 bytes")
     except Problem as problem:
         refuse(f"{problem.title}: {problem.detail}")
-    except GatewayError as error:
-        refuse(f"the payment provider did not answer as needed ({error.code})")
     except (OSError, asyncpg.PostgresError) as error:
         # The server's text may repeat a value; its kind says enough here.
         refuse(f"the database did not answer as needed ({type(error).__name__})")
