@@ -94,6 +94,18 @@ class TestHunters:
 
 
 class TestFiles:
+    @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+    @pytest.mark.parametrize("format_", [Format.XLSX, Format.PDF])
+    async def test_the_ends_of_the_calendar_are_bounds_as_any_other(
+        self, world: World, zone: str, format_: Format
+    ) -> None:
+        isv = await world.isv(time_zone=zone)
+        first, last = "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"
+        for bounds in ({"from": first, "to": last}, {"from": last, "to": first}, {"to": first}):
+            params = {"format": format_.value, **bounds}
+            answer = await isv.client.get("/v1/usage", params=params)
+            assert answer.status_code == 200, bounds
+
     async def test_a_workbook_holds_lines_groups_and_totals_with_their_evidence(
         self, world: World
     ) -> None:

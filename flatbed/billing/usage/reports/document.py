@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -33,6 +33,8 @@ _COLUMNS: Final = {
 }
 _TIMES: Final = {GroupBy.MONTH: "%Y-%m", GroupBy.DAY: "%Y-%m-%d"}
 _MOMENT: Final = timedelta(microseconds=1)
+_SECOND_MOMENT: Final = datetime.min.replace(tzinfo=UTC) + _MOMENT
+"""The first instant that has one before it."""
 Row = Mapping[str, Any]
 
 
@@ -144,10 +146,14 @@ def _period(facts: Facts) -> Period:
     first = filters.occurred_from or (rows[0]["occurred_at"] if rows else facts.now)
     last = rows[-1]["occurred_at"] if rows else facts.now
     if filters.occurred_to is not None:
-        last = filters.occurred_to - _MOMENT
+        last = max(filters.occurred_to, _SECOND_MOMENT) - _MOMENT
     first_day, last_day = _day(facts, first), _day(facts, last)
     return Period(first_day, max(first_day, last_day), facts.zone.key)
 
 
 def _day(facts: Facts, instant: datetime) -> date:
-    return instant.astimezone(facts.zone).date()
+    try:
+        return instant.astimezone(facts.zone).date()
+    except OverflowError:
+        # The first and last hours of the calendar have no local day in some zones.
+        return instant.date()
