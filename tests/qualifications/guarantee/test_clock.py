@@ -122,6 +122,28 @@ class TestStops:
         assert (await shown(one))["state"] == "running"
         assert (await report(one, at=one.site.now() - timedelta(days=5))).status_code == 201
 
+    async def test_who_answers_at_once_when_he_is_told_was_never_late(self, world: World) -> None:
+        (one,) = await accepted(await site(world))
+        touch = await asked(one)
+        await one.site.advance(days=20)
+        left = one.site.now() - timedelta(days=5)
+        await told(one, touch)
+        await one.site.advance(hours=1)
+        await answers(one, touch)
+        await one.site.advance(hours=1)
+        assert (await shown(one))["stops"] == []
+        assert (await report(one, at=left)).status_code == 201
+
+    async def test_told_after_the_answer_nothing_is_taken_back(self, world: World) -> None:
+        (one,) = await accepted(await site(world))
+        touch = await asked(one)
+        await one.site.advance(days=20)
+        await answers(one, touch)
+        await one.site.advance(hours=1)
+        before = (await shown(one))["stops"]
+        await told(one, touch)
+        assert (await shown(one))["stops"] == before != []
+
     async def test_a_late_answer_found_out_before_the_decision_counts(self, world: World) -> None:
         one = await withdrawn(world)
         (unit,) = await accepted(one.site)

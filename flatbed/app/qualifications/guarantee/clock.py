@@ -30,14 +30,18 @@ async def clock_of(session: TenantReadSession, row: Qualification) -> Clock | No
 
 
 async def _waits(session: TenantReadSession, row: Qualification) -> list[Waiting]:
-    """The requests that the ISV has answered, and those that it was told of and has not."""
+    """The requests that the ISV has answered, and those that it was told of and has not.
+
+    Nobody is late with what he has not been told of: a request that was marked before it was
+    answered waits from then on.
+    """
     rows = await repository.touches(session, row)
     occurred = {one.id: one.occurred_at for one in rows}
-    found = answered([to_touch(one, (), c_level=False) for one in rows])
-    waits = list(found.values())
+    found = dict(answered([to_touch(one, (), c_level=False) for one in rows]))
     for request in await repository.requests(session, row):
-        if request.touchpoint_id not in found:
-            # Nobody is late with what he has not been told of.
-            start = max(occurred[request.touchpoint_id], request.marked_at)
-            waits.append(Waiting(start))
-    return waits
+        touch = request.touchpoint_id
+        end = found[touch].end if touch in found else None
+        start = max(occurred[touch], request.marked_at)
+        if end is None or start < end:
+            found[touch] = Waiting(start, end)
+    return list(found.values())
