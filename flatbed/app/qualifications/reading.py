@@ -21,6 +21,7 @@ from flatbed.tenants.kit.cursors import Cursors, Position
 from flatbed.tenants.kit.database.session import TenantReadSession
 from flatbed.tenants.kit.problems import NotFoundError
 
+HIDDEN: dict[str, Any] = {"unit_price": None, "replaces_id": None}
 ACTORS = ("accepted_by", "answered_by", "decided_by", "withdrawn_by")
 
 
@@ -104,7 +105,8 @@ async def _read_all(
         QualificationRead.model_validate(
             {
                 **_values(row, QualificationRead, principal),
-                "unit_price": None if principal.role is Role.HUNTER else row.unit_price,
+                # What it costs, and whose place it took, is not for hunters.
+                **(HIDDEN if principal.role is Role.HUNTER else {}),
                 "metadata": row.metadata_,
                 "disputes": [
                     read_dispute(one, principal)

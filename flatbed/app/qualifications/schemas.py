@@ -168,7 +168,10 @@ class ReviewRead(Output):
 
 
 class QualificationRead(Output):
-    """A qualification without its dossier. A hunter sees null for `unit_price`."""
+    """A qualification without its dossier.
+
+    A hunter sees null for `unit_price` and `replaces_id`.
+    """
 
     id: QualificationId
     candidate_id: CandidateId
