@@ -80,9 +80,11 @@ async def _decide_dispute(
 ) -> None:
     if body.decision == REPLACED:
         # Nothing stays paid for the voided unit, so that its replacement has the frozen price.
+        is_owed = await cases.makes_good(session, row)
         await outcome.close(session, dispute, REPLACED, body.reason)
         await outcome.void(session, candidate, row, REPLACED, body.reason)
-        await cases.owe(session, row, body.reason)
+        if not is_owed:  # else the case that it had made good is open again: one partner is due
+            await cases.owe(session, row, body.reason)
         return
     if body.decision != CONFIRMED:
         why = "fraud" if dispute.fraud else "dispute"

@@ -197,6 +197,30 @@ class TestReplacement:
         assert await prices(one.site) == [PRICE, 0, 0]
         assert await is_sound(one.site)
 
+    async def test_decided_to_be_replaced_it_leaves_one_case_and_no_second(
+        self, world: World
+    ) -> None:
+        one = await confirmed(world, quantity=3)
+        first = await next_unit(one.site)
+        await first.answered()
+        assert (await first.decide("replaced")).status_code == 200
+        assert await one.status() == "open"
+        assert (await first.read())["guarantee_case"] is None
+        second, third = await next_unit(one.site), await next_unit(one.site)
+        assert (await second.read())["replaces_id"] == one.unit.id
+        assert (await third.read())["replaces_id"] is None
+        assert await prices(one.site) == [PRICE, 0, 0, PRICE]
+        assert await is_sound(one.site)
+
+    async def test_its_hunter_is_not_told_whose_place_it_took(self, world: World) -> None:
+        one = await confirmed(world, quantity=1)
+        made = await next_unit(one.site)
+        listed = await one.site.hunter.read(f"{made.worked.path}/qualifications")
+        (shown,) = listed["data"]
+        assert (shown["id"], shown["replaces_id"], shown["unit_price"]) == (made.id, None, None)
+        (again,) = (await one.site.lead.read(f"{made.worked.path}/qualifications"))["data"]
+        assert again["replaces_id"] == one.unit.id
+
     async def test_what_it_made_good_is_not_disputed_any_more(self, world: World) -> None:
         one = await confirmed(world)
         await next_unit(one.site)

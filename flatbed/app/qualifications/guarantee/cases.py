@@ -18,7 +18,7 @@ from flatbed.app.qualifications.rules.guarantee import REPLACEMENT, percent
 from flatbed.billing.facade import UsageState, state_of
 from flatbed.tenants.kit import deadlines
 from flatbed.tenants.kit.audit import mutation
-from flatbed.tenants.kit.database.session import TenantSession
+from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.ids import encode, uuid7
 
@@ -164,6 +164,11 @@ async def is_made_good(session: TenantSession, qualification: Qualification) -> 
     """Whether a replacement stands for the unit."""
     case = await repository.of_unit(session, qualification.id, lock=True)
     return case is not None and case.status == CaseState.REPLACED.value
+
+
+async def makes_good(session: TenantReadSession, qualification: Qualification) -> bool:
+    """Whether the unit is the replacement of another."""
+    return await repository.answered_by(session, qualification.id) is not None
 
 
 async def tell(
