@@ -54,12 +54,14 @@ Tallies = Mapping[State, Tally]
 class Total:
     """All units of one currency by state; a state without units may be left out.
 
-    ``forecast`` is what billed and open units are expected to come to by the period's end.
+    ``forecast`` is what the units that are not billed yet, and those that will come, are expected
+    to come to by the period's end. ``credited`` is what the guarantee gave back of the billed ones.
     """
 
     currency: str
     tallies: Tallies
     forecast: Tally | None = None
+    credited: int = 0
 
     def __post_init__(self) -> None:
         exponent(self.currency)
@@ -76,6 +78,7 @@ class Group:
     name: str
     currency: str
     tallies: Tallies
+    credited: int = 0
 
     def of(self, state: State) -> Tally:
         """The units in this state."""
@@ -84,7 +87,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class ReportLine:
-    """One unit. ``occurred_at`` is an instant, shown in the period's zone."""
+    """One unit. ``occurred_at`` is an instant, shown in the period's zone.
+
+    ``credited`` is what the guarantee gave back of it; ``replaces`` the entry that it replaces.
+    """
 
     entry_id: str
     campaign: str
@@ -95,6 +101,8 @@ class ReportLine:
     dossier_url: str
     dossier_hash: str
     late: bool = False
+    credited: int = 0
+    replaces: str | None = None
 
     def __post_init__(self) -> None:
         check_link(self.dossier_url)
@@ -138,14 +146,32 @@ class UsageReport:
         )
         if grouped != sums:
             raise TotalsError("the totals are the sums of the groups")
+        self._check_credits()
         if self.lines is not None and sums != _summed(
             (line.currency, line.state, Tally(1, line.amount)) for line in self.lines
         ):
             raise TotalsError("the totals are the sums of the lines")
 
+    def _check_credits(self) -> None:
+        sums = _credits((one.currency, one.credited) for one in self.totals)
+        if sums != _credits((one.currency, one.credited) for one in self.groups):
+            raise TotalsError("what was given back is the sum of the groups")
+        billed = (one for one in self.lines or () if one.state is State.BILLED)
+        if self.lines is not None and sums != _credits(
+            (one.currency, one.credited) for one in billed
+        ):
+            raise TotalsError("what was given back is the sum of the lines")
+
     def states(self) -> list[State]:
         """The states that have units, in their order."""
         return [state for state in State if any(total.of(state).units for total in self.totals)]
+
+
+def _credits(parts: Iterable[tuple[str, int]]) -> dict[str, int]:
+    sums: Counter[str] = Counter()
+    for currency, credited in parts:
+        sums[currency] += credited
+    return {currency: credited for currency, credited in sums.items() if credited}
 
 
 def _summed(parts: Iterable[tuple[str, State, Tally]]) -> dict[tuple[str, State], Tally]:

@@ -44,6 +44,7 @@ class _Words:
         of, labels = self._of, self._labels
         states = of.states()
         names = [labels[state] for state in states]
+        credited = [labels["credited"]] if any(one.credited for one in of.totals) else []
         forecast = [labels["forecast"]] if any(one.forecast for one in of.totals) else []
         return {
             "language": of.language,
@@ -59,18 +60,28 @@ class _Words:
             ],
             "totals": {
                 "texts": 1,
-                "heads": [labels["currency"], *names, *forecast],
+                "heads": [labels["currency"], *names, *credited, *forecast],
                 "rows": [
-                    [total.currency, *self._cells(total), *self._forecast(total, forecast)]
+                    [
+                        total.currency,
+                        *self._cells(total),
+                        *self._credited(total, credited),
+                        *self._forecast(total, forecast),
+                    ]
                     for total in of.totals
                 ],
             },
             "grouped": labels["grouped"].format(name=self._noun(of.grouping)),
             "groups": {
                 "texts": 2,
-                "heads": [labels[of.grouping], labels["currency"], *names],
+                "heads": [labels[of.grouping], labels["currency"], *names, *credited],
                 "rows": [
-                    [breakable(group.name), group.currency, *self._cells(group)]
+                    [
+                        breakable(group.name),
+                        group.currency,
+                        *self._cells(group),
+                        *self._credited(group, credited),
+                    ]
                     for group in of.groups
                 ],
             },
@@ -100,6 +111,9 @@ class _Words:
             return []
         return ["–" if total.forecast is None else self._cell(total.forecast, total.currency)]
 
+    def _credited(self, of: Total | Group, shown: list[str]) -> list[str]:
+        return [money_text(-of.credited, of.currency, self._of.language)] if shown else []
+
     def _lines(self) -> dict[str, Any] | None:
         if not self._of.lines:
             return None
@@ -111,15 +125,21 @@ class _Words:
 
     def _row(self, line: ReportLine) -> dict[str, Any]:
         of, labels = self._of, self._labels
-        late = f" ({labels['late']})" if line.late else ""
+        notes = [
+            *([labels["late"]] if line.late else []),
+            *([labels["replacement"]] if line.replaces is not None else []),
+        ]
+        noted = f" ({', '.join(notes)})" if notes else ""
+        back = money_text(-line.credited, line.currency, of.language) if line.credited else None
         return {
             "occurred": day_text(line.occurred_at.astimezone(self._zone).date(), of.language),
             "campaign": breakable(line.campaign),
             "long": len(line.campaign) > _LONG,
-            "state": f"{labels[line.state]}{late}",
+            "state": f"{labels[line.state]}{noted}",
             "entry": breakable(line.entry_id),
             "link": line.dossier_url,
             "dossier": breakable(last_part(line.dossier_url)),
             "hash": breakable(line.dossier_hash, longest=_HASH),
             "amount": money_text(line.amount, line.currency, of.language),
+            "credited": None if back is None else f"{labels['credited']} {back}",
         }

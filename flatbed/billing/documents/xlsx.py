@@ -96,10 +96,12 @@ class _Sheets:
         if self._of.lines is not None:
             self._lines(self._of.lines)
         names = [self._labels[state] for state in self._of.states()]
+        credited = _Column(self._labels["credited"], 18)
         group = [_Column(self._labels[self._of.grouping], 36), self._currency()]
-        self._sums(self._labels["groups"], [*group, *self._pairs(names)], self._of.groups)
-        names.append(self._labels["forecast"])
-        self._sums(self._labels["totals"], [self._currency(), *self._pairs(names)], self._of.totals)
+        self._sums(self._labels["groups"], [*group, *self._pairs(names), credited], self._of.groups)
+        forecast = self._pairs([self._labels["forecast"]])
+        total = [self._currency(), *self._pairs(names), credited, *forecast]
+        self._sums(self._labels["totals"], total, self._of.totals)
 
     def _currency(self) -> _Column:
         return _Column(self._labels["currency"], 10)
@@ -125,16 +127,15 @@ class _Sheets:
         sheet = self._sheet(name, columns, len(of))
         for row, one in enumerate(of, start=1):
             texts = [one.name, one.currency] if isinstance(one, Group) else [one.currency]
-            tallies: list[Tally | None] = [one.of(state) for state in self._of.states()]
-            if isinstance(one, Total):
-                tallies.append(one.forecast)
             for column, text in enumerate(texts):
                 sheet.write_string(row, column, cell_text(text))
-            for index, tally in enumerate(tallies):
-                if tally is not None:
-                    column = len(texts) + 2 * index
-                    sheet.write_number(row, column, tally.units)
-                    self._amount(sheet, row, column + 1, tally.amount, one.currency)
+            column = len(texts)
+            for state in self._of.states():
+                self._tally(sheet, row, column, one.of(state), one.currency)
+                column += 2
+            self._amount(sheet, row, column, one.credited, one.currency)
+            if isinstance(one, Total) and one.forecast is not None:
+                self._tally(sheet, row, column + 1, one.forecast, one.currency)
 
     def _lines(self, lines: Sequence[ReportLine]) -> None:
         labels = self._labels
@@ -149,6 +150,8 @@ class _Sheets:
             _Column(labels["minor_units"], 18),
             _Column(labels["dossier"], 34),
             _Column(labels["dossier_hash"], 66),
+            _Column(labels["credited"], 16),
+            _Column(labels["replaces"], 32),
         ]
         sheet = self._sheet(labels["lines"], columns, len(lines))
         for row, line in enumerate(lines, start=1):
@@ -164,6 +167,13 @@ class _Sheets:
             name = cell_text(last_part(line.dossier_url))
             sheet.write_url(row, 8, line.dossier_url, self._link, name)
             sheet.write_string(row, 9, cell_text(line.dossier_hash))
+            self._amount(sheet, row, 10, line.credited, line.currency)
+            if line.replaces is not None:
+                sheet.write_string(row, 11, cell_text(line.replaces))
+
+    def _tally(self, sheet: Any, row: int, column: int, tally: Tally, currency: str) -> None:  # noqa: ANN401 - no types
+        sheet.write_number(row, column, tally.units)
+        self._amount(sheet, row, column + 1, tally.amount, currency)
 
     def _amount(self, sheet: Any, row: int, column: int, minor: int, currency: str) -> None:  # noqa: ANN401 - no types
         sheet.write_number(row, column, number(minor, currency), self._format(currency))

@@ -183,6 +183,7 @@ def line_read(row: Mapping[str, Any]) -> LineRead:
         late=row["late"],
         carried_over=row["carried_over"],
         corrects_entry_id=row["corrected_entry_id"],
+        replaces_entry_id=row["replaces_id"],
     )
 
 
@@ -222,6 +223,10 @@ async def _span(session: TenantReadSession, period: Period | None, zone: ZoneInf
     return next_period(last.ends_at, zone)
 
 
+def _unit(entry: Mapping[str, Any]) -> tuple[str, UUID]:
+    return entry["source"], entry["source_id"]
+
+
 async def _draft(session: TenantReadSession, draft: Draft) -> StatementDraft:
     entries = [line.entry_id for line in draft.lines] + [one.entry_id for one in draft.rest]
     sources = await repository.sources(session, entries)
@@ -229,14 +234,12 @@ async def _draft(session: TenantReadSession, draft: Draft) -> StatementDraft:
         line_read(
             {
                 "position": line.position,
-                "entry_id": line.entry_id,
                 "kind": line.kind,
                 "campaign_ref": line.campaign_ref,
                 "amount": line.amount,
                 "rank": line.rank,
                 "price_text": line.price_text,
-                "source": sources[line.entry_id][0],
-                "source_id": sources[line.entry_id][1],
+                **sources[line.entry_id],
                 "dossier_hash": line.dossier_hash,
                 "occurred_at": line.occurred_at,
                 "accepted_at": line.accepted_at,
@@ -252,8 +255,8 @@ async def _draft(session: TenantReadSession, draft: Draft) -> StatementDraft:
             entry_id=one.entry_id,
             fate=one.fate,
             amount=one.amount,
-            qualification_id=encode(*sources[one.entry_id]),
-            dossier=dossier_of(*sources[one.entry_id]),
+            qualification_id=encode(*_unit(sources[one.entry_id])),
+            dossier=dossier_of(*_unit(sources[one.entry_id])),
         )
         for one in draft.rest
     ]

@@ -54,6 +54,10 @@ class LineRead(Output):
     corrects_entry_id: Annotated[
         UsageEntryId | None, Field(description="The unit whose money goes back.")
     ]
+    replaces_entry_id: Annotated[
+        UsageEntryId | None,
+        Field(description="The unit that a charge of 0 replaces under the guarantee."),
+    ]
 
 
 class RestRead(Output):

@@ -51,7 +51,8 @@ class Tally(Output):
 class UsageTotal(Output):
     """Units of one currency by state; nothing is ever added across currencies.
 
-    The amount is what was billed; of units that are not billed yet, what they cost at most.
+    The amount is what was billed; of units that are not billed yet, what they cost at most. What
+    the guarantee gave back is not taken off: the ISV pays `billed` less `credited`.
     """
 
     currency: str
@@ -62,6 +63,9 @@ class UsageTotal(Output):
     reversed: Tally
     cancelled: Tally
     written_off: Tally
+    credited: Annotated[
+        int, Field(description="Minor units that the guarantee gave back of what is `billed`.")
+    ]
 
 
 class UsageGroup(UsageTotal):
@@ -99,6 +103,13 @@ class UsageLine(LineBase):
 
     state: UsageState
     late: Annotated[bool, Field(description="It occurred before the period that it is in.")]
+    credited: Annotated[
+        int, Field(description="Minor units that the guarantee gave back of its amount.")
+    ]
+    replaces_entry_id: Annotated[
+        UsageEntryId | None,
+        Field(description="The unit that it replaces under the guarantee, for nothing."),
+    ]
 
 
 class ForecastInputs(Output):

@@ -145,6 +145,12 @@ def report_line(position: int, **changes: Any) -> ReportLine:
 
 def report(*lines: ReportLine, **changes: Any) -> UsageReport:
     """A report on the lines by campaign, its sums computed here."""
+
+    def of(currency: str, campaign: str | None = None) -> list[ReportLine]:
+        return [
+            one for one in lines if one.currency == currency and campaign in {None, one.campaign}
+        ]
+
     facts: dict[str, Any] = {
         "customer": BUYER.legal_name,
         "seller": SELLER.legal_name,
@@ -153,22 +159,36 @@ def report(*lines: ReportLine, **changes: Any) -> UsageReport:
         "made_on": date(2026, 4, 2),
         "grouping": Grouping.CAMPAIGN,
         "totals": tuple(
-            Total(currency, tallies(one for one in lines if one.currency == currency))
+            Total(currency, tallies(of(currency)), credited=credited(of(currency)))
             for currency in sorted({one.currency for one in lines})
         ),
         "groups": tuple(
             Group(
                 campaign,
                 currency,
-                tallies(
-                    one for one in lines if (one.campaign, one.currency) == (campaign, currency)
-                ),
+                tallies(of(currency, campaign)),
+                credited(of(currency, campaign)),
             )
             for campaign, currency in sorted({(one.campaign, one.currency) for one in lines})
         ),
         "lines": lines,
     }
     return UsageReport(**{**facts, **changes})
+
+
+def given_back(**changes: Any) -> UsageReport:
+    """A billed unit of which 1,800.01 EUR went back, and one that replaces another."""
+    same: dict[str, Any] = {"campaign": "A", "state": State.BILLED, "currency": "EUR"}
+    return report(
+        report_line(1, **same, credited=180_001),
+        report_line(2, **same, amount=0, replaces=f"use_{1:026d}"),
+        **changes,
+    )
+
+
+def credited(lines: Iterable[ReportLine]) -> int:
+    """What was given back of the billed lines."""
+    return sum(one.credited for one in lines if one.state is State.BILLED)
 
 
 def tallies(lines: Iterable[ReportLine]) -> dict[State, Tally]:

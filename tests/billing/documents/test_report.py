@@ -7,7 +7,7 @@ import pytest
 
 from flatbed.billing.documents.errors import DocumentError, TotalsError
 from flatbed.billing.documents.report import Group, State, Tally, Total
-from tests.billing.documents.samples import report, report_line
+from tests.billing.documents.samples import given_back, report, report_line
 
 LINES = tuple(report_line(position) for position in range(1, 40))
 
@@ -41,6 +41,16 @@ class TestUsageReport:
         off = {state: Tally(of.units, of.amount + 1) for state, of in group.tallies.items()}
         with pytest.raises(TotalsError):
             replace(made, groups=(Group(group.name, group.currency, off), *made.groups[1:]))
+
+    def test_credits_that_do_not_add_up_are_refused(self) -> None:
+        made = given_back()
+        assert made.totals[0].credited == 180_001
+        with pytest.raises(TotalsError):
+            replace(made, totals=(replace(made.totals[0], credited=0),))
+        with pytest.raises(TotalsError):
+            replace(made, groups=(replace(made.groups[0], credited=1),))
+        with pytest.raises(TotalsError):
+            replace(made, lines=tuple(replace(one, credited=1) for one in made.lines or ()))
 
     def test_states_without_units_may_be_said_or_not(self) -> None:
         made = report(LINES[0])

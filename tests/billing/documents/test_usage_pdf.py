@@ -10,7 +10,7 @@ from flatbed.billing.documents.languages import Language
 from flatbed.billing.documents.report import Grouping, Tally
 from flatbed.billing.documents.usage_pdf import usage_pdf
 from tests.billing.documents.reading import letters, links, looks, page_texts, reader, words
-from tests.billing.documents.samples import report, report_line
+from tests.billing.documents.samples import given_back, report, report_line
 
 LINES = tuple(report_line(position) for position in range(1, 61))
 HOSTILE = '#panic("x") [b] *c* $d$ 東京 \u202eturned \x07' + "y" * 300
@@ -49,6 +49,16 @@ class TestUsagePdf:
             "EUR 90,000.00 70 units",
         ):
             assert expected in text
+
+    def test_what_was_given_back_and_what_replaces_another(self) -> None:
+        text = words(usage_pdf(given_back(language=Language.EN)))
+        for expected in (
+            "Totals Currency Billed Credited EUR",
+            "Billed (replacement)",
+            "Credited EUR -1,800.01",
+        ):
+            assert expected in text
+        assert "Credited" not in words(usage_pdf(report(*LINES, language=Language.EN)))
 
     @pytest.mark.parametrize("grouping", list(Grouping))
     def test_each_grouping_has_its_heading(self, grouping: Grouping) -> None:

@@ -19,7 +19,7 @@ from flatbed.billing.documents.languages import Language
 from flatbed.billing.documents.money import exact
 from flatbed.billing.documents.report import ReportLine, Tally, UsageReport
 from flatbed.billing.documents.xlsx import LONGEST_CELL, cell_text, number, usage_xlsx
-from tests.billing.documents.samples import report, report_line
+from tests.billing.documents.samples import given_back, report, report_line
 
 MOST = 10**15 // 21
 """The sum of twenty amounts has fifteen digits, too."""
@@ -50,6 +50,8 @@ class TestLines:
             "Kleinste Einheiten",
             "Nachweis",
             "Hash des Nachweises",
+            "Gutgeschrieben",
+            "Ersetzt",
         )
         assert len(found) == len(LINES)
         for row, one in zip(found, LINES, strict=True):
@@ -75,9 +77,18 @@ class TestLines:
         assert sheet["I2"].hyperlink.target == LINES[0].dossier_url
         assert sheet["I2"].value == LINES[0].dossier_url.rpartition("/")[2]
         assert sheet.freeze_panes == "A2"
-        assert sheet.auto_filter.ref == "A1:J40"
+        assert sheet.auto_filter.ref == "A1:L40"
         assert sheet.column_dimensions["J"].width > 60
         assert sheet["A1"].font.bold
+
+    def test_credits_and_replacements_stand_beside_their_units(self) -> None:
+        sheets = opened(given_back())
+        _, *found = rows(sheets["Einzelposten"])
+        assert [row[10:] for row in found] == [(1800.01, None), (0, LINES[0].entry_id)]
+        for name, before in (("Gruppen", 2), ("Summen", 1)):
+            head, row = rows(sheets[name])
+            assert head[before + 2 : before + 3] == ("Gutgeschrieben",)
+            assert row[before + 2] == 1800.01
 
     def test_a_report_without_lines_has_no_sheet_of_them(self) -> None:
         made = report(*LINES, lines=None, language=Language.EN)

@@ -50,6 +50,10 @@ class TestPreview:
         figures = set(draft.model_dump()) - {"lines", "rest"}
         assert draft.model_dump(include=figures) == statement.model_dump(include=figures)
         assert draft.lines == await books.lines(statement.id)
+        [replacement] = [line for line in draft.lines if line.replaces_entry_id is not None]
+        [credit] = [line for line in draft.lines if line.corrects_entry_id is not None]
+        assert replacement.amount == 0
+        assert replacement.replaces_entry_id == credit.corrects_entry_id
         told = (await books.proof(statement.id))["statement"]["rest"]
         shown = [(str(one.entry_id), one.fate, one.amount) for one in draft.rest]
         assert sorted(shown) == [(one["entry_id"], one["fate"], one["amount"]) for one in told]

@@ -96,6 +96,7 @@ async def lines(
             *StatementLine.__table__.columns,
             UsageEntry.source,
             UsageEntry.source_id,
+            UsageEntry.replaces_id,
             corrected.entry_id.label("corrected_entry_id"),
         )
         .join(
@@ -136,12 +137,14 @@ async def rest(session: TenantReadSession, found: Statement) -> list[Rest]:
 
 async def sources(
     session: TenantReadSession, entry_ids: Collection[UUID]
-) -> dict[UUID, tuple[str, UUID]]:
-    """What the units of entries are."""
-    wanted = select(UsageEntry.id, UsageEntry.source, UsageEntry.source_id).where(
+) -> dict[UUID, Mapping[str, Any]]:
+    """What the units of entries are: ``source``, ``source_id`` and ``replaces_id``."""
+    columns = UsageEntry.source, UsageEntry.source_id, UsageEntry.replaces_id
+    wanted = select(UsageEntry.id.label("entry_id"), *columns).where(
         UsageEntry.tenant_id == session.tenant_id, UsageEntry.id == _any(entry_ids)
     )
-    return {row.id: (row.source, row.source_id) for row in await session.execute(wanted)}
+    rows = (await session.execute(wanted)).mappings()
+    return {row["entry_id"]: dict(row) for row in rows}
 
 
 async def entries(

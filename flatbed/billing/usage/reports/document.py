@@ -70,11 +70,11 @@ def document(facts: Facts) -> UsageReport:
         made_on=facts.now.astimezone(facts.zone).date(),
         grouping=Grouping(facts.group_by),
         totals=tuple(
-            Total(currency, _tallies(of), _expected(facts.forecast, currency))
+            Total(currency, _tallies(of), _expected(facts.forecast, currency), _credited(of))
             for currency, of in _sorted(rows, lambda row: row["currency"])
         ),
         groups=tuple(
-            Group(_name(facts, key), currency, _tallies(of))
+            Group(_name(facts, key), currency, _tallies(of), _credited(of))
             for (_, key, currency), of in _sorted(rows, lambda row: _place(facts, row))
         ),
         lines=tuple(_line(facts, row) for row in rows),
@@ -119,6 +119,10 @@ def _tallies(rows: Iterable[Row]) -> dict[State, Tally]:
     return found
 
 
+def _credited(rows: Iterable[Row]) -> int:
+    return sum(row["credited"] for row in rows if row["state"] == State.BILLED)
+
+
 def _expected(forecast: UsageForecast | None, currency: str) -> Tally | None:
     for one in () if forecast is None else forecast.currencies:
         if one.currency == currency and one.forecast is not None:
@@ -137,6 +141,8 @@ def _line(facts: Facts, row: Row) -> ReportLine:
         dossier_url=f"{facts.public_url.rstrip('/')}{dossier_of(row['source'], row['source_id'])}",
         dossier_hash=row["evidence_hash"],
         late=row["late"],
+        credited=row["credited"],
+        replaces=None if row["replaces_id"] is None else encode("use", row["replaces_id"]),
     )
 
 

@@ -39,6 +39,8 @@ def usage_line(tenant_id: UUID, keyring: Keyring, row: Mapping[str, Any]) -> Usa
         hash=row["hash"],
         state=UsageState(row["state"]),
         late=row["late"],
+        credited=row["credited"],
+        replaces_entry_id=row["replaces_id"],
     )
 
 

@@ -46,16 +46,24 @@ async def page(
         window, rows, lambda row: Position(row["occurred_at"], row["id"])
     )
     tallies = await repository.tallies(session, filters, group_by.value, zone)
+    credited = await repository.given_back(session, filters, group_by.value, zone)
     first = cursor is None
     return UsagePage(
         time_zone=zone,
         totals=[
-            UsageTotal(**_by_state(currency, [one for one in tallies if one.currency == currency]))
+            UsageTotal(
+                **_by_state(currency, [one for one in tallies if one.currency == currency]),
+                credited=sum(back for (_, of), back in credited.items() if of == currency),
+            )
             for currency in sorted({one.currency for one in tallies})
         ],
         group_by=group_by,
         groups=[
-            UsageGroup(key=group_key(group_by, key), **_by_state(currency, of))
+            UsageGroup(
+                key=group_key(group_by, key),
+                **_by_state(currency, of),
+                credited=credited.get((key, currency), 0),
+            )
             for key, currency, of in _groups(tallies)
         ],
         forecast=await forecast_of(session, campaigns, filters.campaign_ref) if first else None,

@@ -1,18 +1,23 @@
 """SQL that reads the ledger for reports: entries with their derived state."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BindParameter,
     ColumnElement,
     Text,
+    Uuid,
     and_,
+    any_,
     cast,
+    exists,
     func,
+    literal,
     select,
 )
 from sqlalchemy.orm import aliased
@@ -25,6 +30,8 @@ from flatbed.tenants.kit.cursors import Window
 from flatbed.tenants.kit.database.session import TenantReadSession
 
 _Own: Final = aliased(Period, name="own")
+_Credit: Final = aliased(UsageEntry, name="credit")
+_Void: Final = aliased(UsageEntry, name="reversal")
 _starts_at = (
     select(_Own.starts_at)
     .where(_Own.tenant_id == UsageEntry.tenant_id, _Own.id == UsageEntry.period_id)
@@ -107,6 +114,36 @@ async def tallies(
     ]
 
 
+async def given_back(
+    session: TenantReadSession, filters: Filters, group_by: str, zone: str
+) -> dict[tuple[str | None, str], int]:
+    """What credits gave back of billed units, in minor units, by group and currency.
+
+    A unit that was credited is billed, or reversed: then all of its money went back.
+    """
+    if filters.state not in {None, UsageState.BILLED}:
+        return {}
+    columns = _key(group_by, zone).label("group_key"), UsageEntry.currency
+    statement = (
+        select(*columns, func.sum(-_Credit.amount).label("amount"))
+        .select_from(_Credit)
+        .join(
+            UsageEntry,
+            and_(UsageEntry.tenant_id == _Credit.tenant_id, UsageEntry.id == _Credit.credits_id),
+        )
+        .where(
+            _Credit.tenant_id == session.tenant_id,
+            _Credit.credits_id.is_not(None),
+            ~exists().where(
+                _Void.tenant_id == UsageEntry.tenant_id, _Void.reverses_id == UsageEntry.id
+            ),
+        )
+        .group_by("group_key", UsageEntry.currency)
+    )
+    rows = await session.execute(_occurring(statement, filters))
+    return {(row.group_key, row.currency): int(row.amount) for row in rows}
+
+
 async def standing(session: TenantReadSession, until: datetime) -> Sequence[Mapping[str, Any]]:
     """Entries that are neither reversed, billed nor written off, of periods up to an instant.
 
@@ -148,14 +185,19 @@ def _filtered(
     statement = states.join(statement).where(
         UsageEntry.tenant_id == session.tenant_id, UsageEntry.kind == QUALIFIED
     )
+    if filters.state is not None:
+        statement = statement.where(states.state == filters.state.value)
+    return _occurring(statement, filters)
+
+
+def _occurring(statement: Rows, filters: Filters) -> Rows:
+    """The filters but the state."""
     if filters.occurred_from is not None:
         statement = statement.where(UsageEntry.occurred_at >= filters.occurred_from)
     if filters.occurred_to is not None:
         statement = statement.where(UsageEntry.occurred_at < filters.occurred_to)
     if filters.campaign_ref is not None:
         statement = statement.where(UsageEntry.campaign_ref == filters.campaign_ref)
-    if filters.state is not None:
-        statement = statement.where(states.state == filters.state.value)
     return statement
 
 
@@ -176,4 +218,20 @@ async def _ordered(
     session: TenantReadSession, entries: Rows, limit: int | BindParameter[int]
 ) -> Sequence[Mapping[str, Any]]:
     statement = entries.order_by(UsageEntry.occurred_at, UsageEntry.id).limit(limit)
-    return [dict(row) for row in (await session.execute(statement)).mappings()]
+    rows = (await session.execute(statement)).mappings().all()
+    credited = await _credited(session, [row["id"] for row in rows])
+    return [{**row, "credited": credited.get(row["id"], 0)} for row in rows]
+
+
+async def _credited(session: TenantReadSession, entry_ids: Collection[UUID]) -> dict[UUID, int]:
+    """What credits gave back of these units, in minor units."""
+    statement = (
+        select(UsageEntry.credits_id, func.sum(-UsageEntry.amount).label("amount"))
+        .where(
+            UsageEntry.tenant_id == session.tenant_id,
+            UsageEntry.credits_id.is_not(None),
+            UsageEntry.credits_id == any_(literal(list(entry_ids), ARRAY(Uuid()))),
+        )
+        .group_by(UsageEntry.credits_id)
+    )
+    return {row.credits_id: int(row.amount) for row in await session.execute(statement)}
