@@ -75,6 +75,8 @@ def literal(value: Any) -> str:
             return str(value).upper()
         case int():
             return str(value)
+        case [UUID(), *_]:
+            return f"'{{{','.join(map(str, value))}}}'"
         case list() | tuple():
             # As one text, which takes the parameter's type: ARRAY would be one of text.
             return literal("{" + ",".join(map(_element, value)) + "}")
