@@ -106,6 +106,20 @@ class TestFiles:
             answer = await isv.client.get("/v1/usage", params=params)
             assert answer.status_code == 200, bounds
 
+    async def test_a_sum_that_no_spreadsheet_keeps_is_refused_and_said_elsewhere(
+        self, world: World
+    ) -> None:
+        isv, most = await world.isv(), 10**15 - 1
+        for _ in range(2):
+            await meter(world, isv, unit_price=most)
+        asked = {
+            one: await isv.client.get("/v1/usage", params={"format": one.value}) for one in Format
+        }
+        refused = asked.pop(Format.XLSX)
+        assert (refused.status_code, refused.json()["code"]) == (422, "too-many-digits")
+        assert {one.status_code for one in asked.values()} == {200}
+        assert asked[Format.JSON].json()["totals"][0]["pending"]["amount"] == 2 * most
+
     async def test_a_workbook_holds_lines_groups_and_totals_with_their_evidence(
         self, world: World
     ) -> None:

@@ -64,6 +64,15 @@ class ExportTooLargeError(Problem):
     advice = "Narrow it with `from` and `to`; CSV and XLSX hold more lines than PDF."
 
 
+class TooManyDigitsError(Problem):
+    """A sum has more digits than a workbook's number cells keep: 15."""
+
+    status = 422
+    code = "too-many-digits"
+    title = "An amount has more digits than a spreadsheet keeps"
+    advice = "Narrow it with `from` and `to`, or read it as PDF, CSV or JSON."
+
+
 class PressBusyError(Problem):
     """Too many reports and invoices are being made as files at once."""
 

@@ -8,10 +8,11 @@ from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from flatbed.billing.documents.csv_file import as_csv
+from flatbed.billing.documents.errors import AmountTooLargeError
 from flatbed.billing.documents.languages import Language
 from flatbed.billing.documents.usage_pdf import usage_pdf
 from flatbed.billing.documents.xlsx import usage_xlsx
-from flatbed.billing.usage.errors import ExportTooLargeError
+from flatbed.billing.usage.errors import ExportTooLargeError, TooManyDigitsError
 from flatbed.billing.usage.ports import Campaigns
 from flatbed.billing.usage.reports.document import Facts, document
 from flatbed.billing.usage.reports.forecasting import forecast_of
@@ -63,6 +64,7 @@ async def as_document(
 
     Raises:
         ExportTooLargeError: more than 20,000 lines, in a PDF more than 2,000.
+        TooManyDigitsError: by the work, of a workbook: a sum has more than 15 digits.
     """
     rows = await _rows(session, filters, wanted)
     known = await campaigns.facts(session, {row["campaign_ref"] for row in rows})
@@ -82,8 +84,18 @@ async def as_document(
         forecast=None if is_past else await forecast_of(session, campaigns, filters.campaign_ref),
         public_url=public_url,
     )
-    write = usage_pdf if wanted is Format.PDF else usage_xlsx
-    return lambda: write(document(facts))
+    return lambda: _pages(facts) if wanted is Format.PDF else _workbook(facts)
+
+
+def _pages(facts: Facts) -> bytes:
+    return usage_pdf(document(facts))
+
+
+def _workbook(facts: Facts) -> bytes:
+    try:
+        return usage_xlsx(document(facts))
+    except AmountTooLargeError:
+        raise TooManyDigitsError from None
 
 
 async def _rows(
