@@ -3,8 +3,10 @@
 from datetime import timedelta
 from typing import Any
 
+from flatbed.app.qualifications.signing import AcceptanceBySigning
+from flatbed.tenants.kit.clock import Clock
 from tests.api.support import World
-from tests.candidates.factory import Worked
+from tests.candidates.factory import CALLER, Worked
 from tests.qualifications.factory import CALENDAR, Qualified, instant, qualified
 from tests.qualifications.test_withdrawal import push
 
@@ -56,6 +58,22 @@ class TestSigning:
         await one.until(term + timedelta(days=1))
         await sign(one.worked)
         assert await state(one) == ("accepted", "signing")
+
+    async def test_a_term_that_has_ended_is_left_to_silence(self, world: World) -> None:
+        """In the moment before its deadline is swept."""
+        one = await qualified(world)
+        end = instant((await one.read())["accept_by"])
+        found = []
+        for at in (end, end - timedelta(microseconds=1)):
+            async with world.program.database.tenant(
+                realm_id=world.realm_id,
+                tenant_id=one.site.isv.tenant_id,
+                caller=CALLER,
+                clock=Clock().at(at),
+            ) as session:
+                await AcceptanceBySigning().signed(session, one.worked.uuid)
+            found.append(await state(one))
+        assert found == [("pending", None), ("accepted", "signing")]
 
     async def test_a_move_that_is_refused_accepts_nothing(self, world: World) -> None:
         one = await qualified(world)

@@ -4,9 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 from flatbed.app.qualifications.guarantee.models import PartnerRequest
-from flatbed.tenants.kit.ids import encode, uuid7
+from flatbed.app.qualifications.guarantee.reading import guarantee as read_guarantee
+from flatbed.app.qualifications.repository import find
+from flatbed.tenants.kit.clock import Clock
+from flatbed.tenants.kit.ids import decode, encode, uuid7
 from tests.api.support import Client, World
-from tests.candidates.factory import site
+from tests.candidates.factory import CALLER, site
 from tests.qualifications.factory import CALENDAR, Qualified, instant, qualified
 from tests.qualifications.guarantee.claims import accepted, report, withdrawn
 from tests.qualifications.test_disputes import refused
@@ -55,6 +58,25 @@ class TestShown:
         assert (guarantee["state"], guarantee["day"], guarantee["percent"]) == ("running", 35, 50)
         assert (guarantee["stops"], guarantee["stopped_seconds"]) == ([], 0)
         assert made["guarantee_case"] is None
+
+    async def test_read_a_moment_before_the_acceptance_it_is_the_first_day(
+        self, world: World
+    ) -> None:
+        """By a request that began before, or a process whose clock stands behind."""
+        (one,) = await accepted(await site(world))
+        since = instant((await one.read())["accepted_at"])
+        async with world.program.database.tenant(
+            realm_id=world.realm_id,
+            tenant_id=one.site.isv.tenant_id,
+            caller=CALLER,
+            clock=Clock().at(since - timedelta(seconds=1)),
+        ) as session:
+            row = await find(session, decode("qual", one.id))
+            assert row is not None
+            found = await read_guarantee(session, row)
+        assert found is not None
+        assert (found.state, found.day, found.percent) == ("running", 1, 100)
+        assert found.stopped_seconds == 0
 
     async def test_before_the_acceptance_and_after_a_void_there_is_none(self, world: World) -> None:
         one = await qualified(world)

@@ -29,8 +29,11 @@ async def guarantee(session: TenantReadSession, row: Qualification) -> Guarantee
     clock = await clock_of(session, row)
     if clock is None:
         return None
-    state = clock.state(session.now())
-    now = session.now() if clock.until is None else min(session.now(), clock.until)
+    # Accepted by another process, or after this request began, it lies a moment ahead of us.
+    now = max(session.now(), clock.accepted_at)
+    state = clock.state(now)
+    if clock.until is not None:
+        now = min(now, clock.until)
     day = None if state in OVER else clock.day(now)
     return GuaranteeRead(
         state=state,
