@@ -158,14 +158,10 @@ class TestMutants:
     ) -> None:
         """The rule is switched off: with the index nothing happens, without it the unit doubles."""
 
-        async def nobody(*_: object) -> bool:
-            return False
+        async def nothing(*_: object) -> ledger.Known:
+            return ledger.Known(generation=0, is_live=False)
 
-        async def first(*_: object) -> int:
-            return 0
-
-        monkeypatch.setattr(ledger, "live", nobody)
-        monkeypatch.setattr(ledger, "last_generation", first)
+        monkeypatch.setattr(ledger, "known", nothing)
         await rush(world, isv, same_unit=True)
         assert await broken(world, isv) == set()
         definition = await owner_connection.fetchval(

@@ -36,7 +36,7 @@ async def record_all(
     await _reserve(session, requests)
     head = await ledger.lock_head(session)
     keys = [key for one in requests for key in one.unit_keys]
-    if len(set(keys)) < len(keys) or await ledger.last_generation(session, keys):
+    if len(set(keys)) < len(keys) or (await ledger.known(session, keys)).generation:
         raise AlreadyBilledError
     periods: dict[str, UUID] = {}
     entries, recorded = list[dict[str, Any]](), list[RecordedUsage]()

@@ -20,16 +20,17 @@ async def period_for(session: TenantSession, instant: datetime, zone: ZoneInfo) 
 
     The caller holds the ledger head's lock.
     """
-    end = await ledger.last_period_end(session)
+    place = await ledger.place(session, instant)
+    end = place.last_end
     if end is None:
         return await _open(session, first_period(instant, zone), None)
-    for span in periods_until(end, instant, zone):
+    missing = list(periods_until(end, instant, zone))
+    for span in missing:
         await _open(session, span, end)
         end = span.ends_at
-    found = await ledger.open_period(session, instant)
-    if found is None:
-        found = await _open(session, next_period(end, zone), end)
-    return found
+    if missing:
+        place = await ledger.place(session, instant)
+    return place.period_id or await _open(session, next_period(end, zone), end)
 
 
 async def _open(session: TenantSession, span: Span, previous_end: datetime | None) -> UUID:

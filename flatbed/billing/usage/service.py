@@ -44,15 +44,18 @@ async def record_usage(session: TenantSession, request: UsageRequest) -> Recorde
         UsageStateError: the entry to replace was reversed or never taken.
         AlreadyReplacedError: another live unit replaces it already.
     """
+    # Before any lock: what the caller has pending may wait for others.
+    await session.flush()
     month = month_of(request.occurred_at, request.zone)
     amount = await _reserve(session, request, month)
     head = await ledger.lock_head(session)
     failpoint(Failpoint.LEDGER_LOCKED)
-    if await ledger.live(session, request.unit_keys):
+    known = await ledger.known(session, request.unit_keys)
+    if known.is_live:
         raise AlreadyBilledError
     if request.replaces_id is not None:
         await _check_replaced(session, request.replaces_id)
-    generation = await ledger.last_generation(session, request.unit_keys) + 1
+    generation = known.generation + 1
     content = content_of(request, generation=generation, amount=amount, month=month)
     entry = await _append(session, head, request.zone, content)
     tell(session, "usage.recorded", entry.entry_id, {"generation": generation})
@@ -188,7 +191,7 @@ async def credit_usage(
 
 async def billed_before(session: TenantReadSession, unit_keys: tuple[str, ...]) -> bool:
     """Whether a live entry stands under one of these unit keys."""
-    return await ledger.live(session, unit_keys)
+    return (await ledger.known(session, unit_keys)).is_live
 
 
 async def anchor_later(session: TenantSession) -> None:

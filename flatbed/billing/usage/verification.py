@@ -9,7 +9,7 @@ from uuid import UUID
 
 from flatbed.billing.usage.caps import TOTAL, Used
 from flatbed.billing.usage.chain import Fault, Finding, Head, Link, Walk
-from flatbed.billing.usage.repository import ledger, lines
+from flatbed.billing.usage.repository import chains, ledger, lines
 from flatbed.tenants.kit.canonical import Written, canonical
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
 from flatbed.tenants.kit.ids import encode
@@ -35,12 +35,12 @@ async def verify_ledger(
     """
     head = await ledger.find_head(session, lock=True)
     census = _Census(
-        voided={str(one) for one in await ledger.all_voided(session)},
+        voided={str(one) for one in await chains.all_voided(session)},
         billed_less=await lines.billed_less(session),
         expected=None if expected is None else _texts(await expected(session)),
     )
     walk = Walk(anchors)
-    async with aclosing(ledger.chain_parts(session)) as parts:
+    async with aclosing(chains.chain_parts(session)) as parts:
         async for rows in parts:
             for sequence, previous_hash, hash_, *values in rows:
                 content = dict(zip(ledger.CONTENT, values, strict=True))

@@ -41,19 +41,18 @@ def record(
         detail: plain JSON: ids, names of changed fields, states, figures.
     """
     kind = AuditPending if isinstance(session, TenantSession) else AgencyAuditPending
-    session.add(
-        kind(
-            **_owner(session),
-            id=uuid7(),
-            at=session.now(),
-            actor=session.caller.actor,
-            action=action,
-            object_type=object_type,
-            object_id=encode(object_type, object_id),
-            detail=dict(detail or {}),
-            request_id=session.caller.request_id,
-        )
-    )
+    row = {
+        **_owner(session),
+        "id": uuid7(),
+        "at": session.now(),
+        "actor": session.caller.actor,
+        "action": action,
+        "object_type": object_type,
+        "object_id": encode(object_type, object_id),
+        "detail": dict(detail or {}),
+        "request_id": session.caller.request_id,
+    }
+    session.sync_session.tell(kind, row)
     failpoint(Failpoint.AUDIT_WRITTEN)
     ring(session)
 
@@ -66,17 +65,16 @@ def publish(
     data: Mapping[str, Any] | None = None,
 ) -> None:
     """Write an event for the tenant's feed; ``type_`` as ``candidate.stage_changed``."""
-    session.add(
-        EventPending(
-            tenant_id=session.tenant_id,
-            id=uuid7(),
-            at=session.now(),
-            type=type_,
-            object_type=object_type,
-            object_id=encode(object_type, object_id),
-            data=dict(data or {}),
-        )
-    )
+    row = {
+        "tenant_id": session.tenant_id,
+        "id": uuid7(),
+        "at": session.now(),
+        "type": type_,
+        "object_type": object_type,
+        "object_id": encode(object_type, object_id),
+        "data": dict(data or {}),
+    }
+    session.sync_session.tell(EventPending, row)
     failpoint(Failpoint.EVENT_WRITTEN)
     ring(session)
 
@@ -106,13 +104,12 @@ def ring(session: TenantSession | AgencySession) -> None:
     if owner in rung:
         return
     rung.add(owner)
-    session.add(
-        Wakeup(
-            id=uuid7(),
-            realm_id=session.realm_id,
-            tenant_id=session.tenant_id if isinstance(session, TenantSession) else None,
-            topic=SEAL,
-            due_at=session.now(),
-        )
-    )
+    row = {
+        "id": uuid7(),
+        "realm_id": session.realm_id,
+        "tenant_id": session.tenant_id if isinstance(session, TenantSession) else None,
+        "topic": SEAL,
+        "due_at": session.now(),
+    }
+    session.sync_session.tell(Wakeup, row)
     failpoint(Failpoint.WAKEUP_WRITTEN)

@@ -5,6 +5,7 @@ The same scenes on the real program break nothing.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import ModuleType
 from typing import Any
@@ -157,16 +158,19 @@ class TestOneAfterTheOther:
     async def test_a_late_entry_in_a_closed_period_is_caught(
         self, shop: Shop, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        async def open_or_closed(session: TenantReadSession, instant: datetime) -> UUID | None:
-            return await session.scalar(
+        real = ledger.place
+
+        async def open_or_closed(session: TenantReadSession, instant: datetime) -> ledger.Place:
+            holds = await session.scalar(
                 select(Period.id).where(
                     Period.tenant_id == session.tenant_id,
                     Period.starts_at <= instant,
                     Period.ends_at > instant,
                 )
             )
+            return replace(await real(session, instant), period_id=holds)
 
-        monkeypatch.setattr(ledger, "open_period", open_or_closed)
+        monkeypatch.setattr(ledger, "place", open_or_closed)
         await two_months(shop)
         assert await shop.faults() >= {3, "model"}
 

@@ -99,7 +99,7 @@ async def _current_period(session: TenantReadSession, zone: ZoneInfo) -> Span:
     found = await repository.period_at(session, now)
     if found is not None:
         return found
-    last_end = await ledger.last_period_end(session)
+    last_end = (await ledger.place(session, now)).last_end
     if last_end is None or last_end > now:
         return first_period(now, zone)
     *_, current = periods_until(last_end, now, zone)

@@ -4,27 +4,14 @@ Statements name columns instead of loading rows: a row read before its lock woul
 Lock order: candidate (the caller's) → cap counters by bucket → ledger head.
 """
 
-import asyncio
-from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import (
-    ColumnElement,
-    DateTime,
-    Text,
-    Uuid,
-    cast,
-    exists,
-    func,
-    insert,
-    select,
-    update,
-)
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import exists, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.orm import aliased
 
 from flatbed.billing.usage.caps import Used
 from flatbed.billing.usage.chain import EMPTY, OUTSIDE, Head
@@ -36,25 +23,44 @@ from flatbed.billing.usage.models import (
     UsageEntry,
 )
 from flatbed.billing.usage.periods import Span
+from flatbed.billing.usage.repository import fixed
 from flatbed.billing.usage.states import Decision
-from flatbed.tenants.kit.database.columns import word
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
 from flatbed.tenants.kit.ids import uuid7
 
-QUALIFIED: Final = "qualified"
+QUALIFIED: Final = fixed.QUALIFIED
 REVERSAL: Final = "reversal"
 CREDIT: Final = "credit"
 CONTENT: Final = tuple(
     column.key for column in UsageEntry.__table__.columns if column.key not in OUTSIDE
 )
 """The columns that an entry's hash covers: all but the hashes themselves."""
-CHAIN: Final = ("sequence", "previous_hash", "hash", *CONTENT)
-"""What a link of the chain is made of."""
-_INSTANT: Final = 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'
-PART: Final = 250
-"""Entries that are in memory at once while a whole ledger is read."""
-_Reversal = aliased(UsageEntry, name="reversal")
-"""Made once: an alias of so many columns costs more than the query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger holds under some unit keys.
+
+    Args:
+        generation: the highest; 0 if there is none.
+        is_live: whether an unreversed entry stands under one of them.
+    """
+
+    generation: int
+    is_live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an entry belongs.
+
+    Args:
+        last_end: where the tenant's last period ends, None before its first.
+        period_id: the open period to write to, None where none is open.
+    """
+
+    last_end: datetime | None
+    period_id: UUID | None
 
 
 async def lock_counters(
@@ -62,32 +68,13 @@ async def lock_counters(
 ) -> dict[str, Used]:
     """The counters of these buckets, made if missing, locked until the transaction ends."""
     wanted = sorted(buckets)
-    await session.execute(
-        upsert(CapCounter)
-        .values(
-            [
-                {
-                    "tenant_id": session.tenant_id,
-                    "campaign_ref": campaign_ref,
-                    "bucket": bucket,
-                    "units": 0,
-                    "amount": 0,
-                }
-                for bucket in wanted
-            ]
-        )
-        .on_conflict_do_nothing()
-    )
-    rows = await session.execute(
-        select(CapCounter.bucket, CapCounter.units, CapCounter.amount)
-        .where(
-            CapCounter.tenant_id == session.tenant_id,
-            CapCounter.campaign_ref == campaign_ref,
-            CapCounter.bucket.in_(wanted),
-        )
-        .order_by(CapCounter.bucket)
-        .with_for_update(key_share=True)
-    )
+    asked = {"tenant": session.tenant_id, "campaign": campaign_ref, "buckets": wanted}
+    rows = (await session.execute(fixed.LOCK_COUNTERS, asked)).all()
+    if len(rows) < len(wanted):
+        same = {"tenant_id": session.tenant_id, "campaign_ref": campaign_ref}
+        fresh = [{**same, "bucket": one, "units": 0, "amount": 0} for one in wanted]
+        await session.execute(fixed.ADD_COUNTERS, fresh)
+        rows = (await session.execute(fixed.LOCK_COUNTERS, asked)).all()
     return {row.bucket: Used(row.units, row.amount) for row in rows}
 
 
@@ -95,16 +82,8 @@ async def count(
     session: TenantSession, campaign_ref: UUID, buckets: Iterable[str], *, units: int, amount: int
 ) -> None:
     """Add to locked counters; negative to release."""
-    await session.execute(
-        update(CapCounter)
-        .where(
-            CapCounter.tenant_id == session.tenant_id,
-            CapCounter.campaign_ref == campaign_ref,
-            CapCounter.bucket.in_(sorted(buckets)),
-        )
-        .values(units=CapCounter.units + units, amount=CapCounter.amount + amount)
-        .execution_options(synchronize_session=False)
-    )
+    counted = {"tenant": session.tenant_id, "campaign": campaign_ref, "buckets": sorted(buckets)}
+    await session.execute(fixed.COUNT, {**counted, "more_units": units, "more_amount": amount})
 
 
 async def lock_all_counters(
@@ -123,7 +102,7 @@ async def lock_all_counters(
         }
         for campaign, bucket in sorted(wanted)
     ]
-    await session.execute(upsert(CapCounter).values(fresh).on_conflict_do_nothing())
+    await session.execute(fixed.ADD_COUNTERS, fresh)
     rows = await session.execute(
         select(CapCounter.campaign_ref, CapCounter.bucket, CapCounter.units, CapCounter.amount)
         .where(
@@ -164,39 +143,28 @@ async def set_counters(session: TenantSession, used: Mapping[tuple[UUID, str], U
 
 async def lock_head(session: TenantSession) -> Head:
     """The ledger's head, made if missing, locked: from here on this writer is alone."""
-    await session.execute(
-        upsert(LedgerHead)
-        .values(
-            tenant_id=session.tenant_id,
-            sequence=EMPTY.sequence,
-            hash=EMPTY.hash,
-            open_period_id=None,
+    asked = {"tenant": session.tenant_id}
+    row = (await session.execute(fixed.LOCK_HEAD, asked)).one_or_none()
+    if row is None:
+        await session.execute(
+            fixed.ADD_HEAD,
+            {"tenant_id": session.tenant_id, "sequence": EMPTY.sequence, "hash": EMPTY.hash},
         )
-        .on_conflict_do_nothing()
-    )
-    found = await find_head(session, lock=True)
-    return found or EMPTY
+        row = (await session.execute(fixed.LOCK_HEAD, asked)).one()
+    return Head(row.sequence, row.hash)
 
 
 async def find_head(session: TenantReadSession, *, lock: bool = False) -> Head | None:
     """The ledger's head, None before its first entry."""
-    statement = select(LedgerHead.sequence, LedgerHead.hash).where(
-        LedgerHead.tenant_id == session.tenant_id
-    )
-    if lock:
-        statement = statement.with_for_update(key_share=True)
-    row = (await session.execute(statement)).one_or_none()
+    statement = fixed.LOCK_HEAD if lock else fixed.HEAD
+    row = (await session.execute(statement, {"tenant": session.tenant_id})).one_or_none()
     return None if row is None else Head(row.sequence, row.hash)
 
 
 async def move_head(session: TenantSession, head: Head) -> None:
     """Point the locked head at the entry just written."""
-    await session.execute(
-        update(LedgerHead)
-        .where(LedgerHead.tenant_id == session.tenant_id)
-        .values(sequence=head.sequence, hash=head.hash)
-        .execution_options(synchronize_session=False)
-    )
+    moved = {"to_sequence": head.sequence, "to_hash": head.hash}
+    await session.execute(fixed.MOVE_HEAD, {"tenant": session.tenant_id, **moved})
 
 
 async def add_entry(
@@ -204,13 +172,13 @@ async def add_entry(
 ) -> None:
     """Append an entry."""
     await session.execute(
-        insert(UsageEntry).values(**content, previous_hash=previous_hash, hash=hash_)
+        fixed.ADD_ENTRIES, {**content, "previous_hash": previous_hash, "hash": hash_}
     )
 
 
 async def add_entries(session: TenantSession, entries: Sequence[Mapping[str, Any]]) -> None:
     """Append entries with their hashes, in the order given."""
-    await session.execute(insert(UsageEntry), [dict(one) for one in entries])
+    await session.execute(fixed.ADD_ENTRIES, [dict(one) for one in entries])
 
 
 async def find_entry(session: TenantReadSession, entry_id: UUID) -> Mapping[str, Any] | None:
@@ -232,29 +200,11 @@ async def is_reversed(session: TenantReadSession, entry_id: UUID) -> bool:
     return bool(await session.scalar(statement))
 
 
-async def live(session: TenantReadSession, unit_keys: Sequence[str]) -> bool:
-    """Whether an unreversed entry stands under one of these keys."""
-    statement = select(
-        exists().where(
-            UsageEntry.tenant_id == session.tenant_id,
-            UsageEntry.kind == word(QUALIFIED),
-            UsageEntry.unit_key.in_(unit_keys),
-            ~exists().where(
-                _Reversal.tenant_id == session.tenant_id, _Reversal.reverses_id == UsageEntry.id
-            ),
-        )
-    )
-    return bool(await session.scalar(statement))
-
-
-async def last_generation(session: TenantReadSession, unit_keys: Sequence[str]) -> int:
-    """The highest generation under these keys, 0 if there is none."""
-    statement = select(func.coalesce(func.max(UsageEntry.generation), 0)).where(
-        UsageEntry.tenant_id == session.tenant_id,
-        UsageEntry.kind == word(QUALIFIED),
-        UsageEntry.unit_key.in_(unit_keys),
-    )
-    return int(await session.scalar(statement) or 0)
+async def known(session: TenantReadSession, unit_keys: Sequence[str]) -> Known:
+    """What stands under these keys, taken together."""
+    asked = {"tenant": session.tenant_id, "keys": list(unit_keys)}
+    row = (await session.execute(fixed.KNOWN, asked)).one()
+    return Known(row.generation, row.is_live)
 
 
 async def decisions(session: TenantReadSession, entry_id: UUID) -> list[Decision]:
@@ -267,25 +217,15 @@ async def decisions(session: TenantReadSession, entry_id: UUID) -> list[Decision
     return [Decision(word) for word in await session.scalars(statement)]
 
 
-async def open_period(session: TenantReadSession, instant: datetime) -> UUID | None:
-    """The open period that holds the instant, else the oldest open one.
+async def place(session: TenantReadSession, instant: datetime) -> Place:
+    """Where an entry of this instant belongs.
 
-    The latter is where a late entry belongs: its period is closed, or lies before the first.
+    Open is the period that holds the instant, else the oldest open one: there a late entry
+    belongs, whose period is closed or lies before the first.
     """
-    holds = (Period.starts_at <= instant) & (Period.ends_at > instant)
-    statement = (
-        select(Period.id)
-        .where(Period.tenant_id == session.tenant_id, Period.status == "open")
-        .order_by(holds.desc(), Period.starts_at)
-        .limit(1)
-    )
-    return await session.scalar(statement)
-
-
-async def last_period_end(session: TenantReadSession) -> datetime | None:
-    """Where the tenant's last period ends, None before its first."""
-    statement = select(func.max(Period.ends_at)).where(Period.tenant_id == session.tenant_id)
-    return await session.scalar(statement)
+    asked = {"tenant": session.tenant_id, "instant": instant}
+    row = (await session.execute(fixed.PLACE, asked)).one()
+    return Place(row.last_end, row.open)
 
 
 async def add_period(session: TenantSession, span: Span, previous_ends_at: datetime | None) -> UUID:
@@ -346,40 +286,6 @@ async def add_decisions(
     await session.execute(insert(UsageDecision), rows)
 
 
-async def chain_parts(session: TenantReadSession) -> AsyncGenerator[Sequence[Sequence[Any]]]:
-    """Every entry of the tenant in the order of the chain: ``CHAIN`` of each, a part at a time.
-
-    Ids and instants come as the texts that hashes are made over, JSON as text: objects of theirs
-    would take most of the time of reading. The next part is read while the caller works on one;
-    close the iterator (``aclosing``) before anything else is asked of the session.
-    """
-    statement = (
-        select(*(_as_hashed(UsageEntry.__table__.columns[name]) for name in CHAIN))
-        .where(UsageEntry.tenant_id == session.tenant_id)
-        .order_by(UsageEntry.sequence)
-        .execution_options(yield_per=PART)
-    )
-    result = await (await session.connection()).stream(statement)
-    parts = result.partitions()
-    coming = asyncio.ensure_future(anext(parts, None))
-    try:
-        while (rows := await coming) is not None:
-            coming = asyncio.ensure_future(anext(parts, None))
-            await asyncio.sleep(0)  # it is asked for before the caller computes
-            yield rows
-    finally:
-        # Nobody may use the transaction while a part is under way.
-        await asyncio.wait([coming])
-
-
-async def all_voided(session: TenantReadSession) -> set[UUID]:
-    """The entries of the tenant that a reversal points at."""
-    statement = select(UsageEntry.reverses_id).where(
-        UsageEntry.tenant_id == session.tenant_id, UsageEntry.reverses_id.is_not(None)
-    )
-    return {one for one in await session.scalars(statement) if one is not None}
-
-
 async def all_counters(session: TenantReadSession) -> dict[tuple[UUID, str], Used]:
     """Every cap counter of the tenant by campaign and bucket."""
     rows = await session.execute(
@@ -388,13 +294,3 @@ async def all_counters(session: TenantReadSession) -> dict[tuple[UUID, str], Use
         ).where(CapCounter.tenant_id == session.tenant_id)
     )
     return {(row.campaign_ref, row.bucket): Used(row.units, row.amount) for row in rows}
-
-
-def _as_hashed(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    match column.type:
-        case Uuid() | JSONB():
-            return cast(column, Text)
-        case DateTime():
-            return func.to_char(func.timezone("UTC", column), _INSTANT)
-        case _:
-            return column

@@ -8,6 +8,7 @@ from sqlalchemy import and_, exists, func, insert, select
 from sqlalchemy.orm import aliased
 
 from flatbed.billing.usage.models import StatementLine, UsageEntry
+from flatbed.billing.usage.repository import fixed
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
 
 _Reversal = aliased(UsageEntry, name="reversal")
@@ -64,13 +65,8 @@ async def credited(session: TenantReadSession, entry_id: UUID) -> int:
 
 async def last_rank(session: TenantReadSession, campaign_ref: UUID, currency: str) -> int:
     """How many units of a campaign were billed so far, those that were reversed later too."""
-    statement = select(func.coalesce(func.max(StatementLine.rank), 0)).where(
-        StatementLine.tenant_id == session.tenant_id,
-        StatementLine.campaign_ref == campaign_ref,
-        StatementLine.currency == currency,
-        StatementLine.rank.is_not(None),
-    )
-    return int(await session.scalar(statement) or 0)
+    asked = {"tenant": session.tenant_id, "campaign": campaign_ref, "currency": currency}
+    return int(await session.scalar(fixed.LAST_RANK, asked) or 0)
 
 
 async def is_replaced(session: TenantReadSession, entry_id: UUID) -> bool:

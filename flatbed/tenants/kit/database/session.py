@@ -4,20 +4,22 @@ A service takes the narrowest type that it needs. None of them is ever committed
 :class:`flatbed.tenants.kit.database.engine.Database` opens, commits and rolls back.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, ClassVar, Self, cast
 from uuid import UUID
 
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, Insert, event, insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction
 
 from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.database.connection import BoundConnection
 from flatbed.tenants.kit.database.context import Context, Plane
+from flatbed.tenants.kit.database.tables import Base, table_of
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 
 
@@ -40,6 +42,40 @@ class BoundSession(Session):
     context: Context
     doomed: bool = False
     """True after an error inside a borrowed plane: the transaction can only be rolled back."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own signature
+        super().__init__(*args, **kwargs)
+        self._told: dict[type[Base], list[Mapping[str, Any]]] = {}
+
+    def tell(self, table: type[Base], row: Mapping[str, Any]) -> None:
+        """Insert a row that nobody reads again here: with the next flush, and after its objects.
+
+        An object in its place costs several times as much; every mutation writes such rows.
+        """
+        self._told.setdefault(table, []).append(row)
+
+    def flush(self, objects: Sequence[Any] | None = None) -> None:
+        """As any session's, then what was told, one statement a table."""
+        super().flush(objects)
+        told, self._told = self._told, {}
+        for table, rows in told.items():
+            self.execute(_adding(table), rows)
+
+
+@cache
+def _adding(table: type[Base]) -> Insert:
+    return insert(table_of(table))
+
+
+@event.listens_for(BoundSession, "before_commit")
+def _tell(session: BoundSession) -> None:
+    session.flush()
+
+
+@event.listens_for(BoundSession, "after_soft_rollback")
+def _untell(session: BoundSession, _: SessionTransaction) -> None:
+    # What was told before a savepoint is flushed by it.
+    session._told.clear()  # noqa: SLF001 - of itself
 
 
 @event.listens_for(BoundSession, "after_begin")

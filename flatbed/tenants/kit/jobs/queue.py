@@ -11,6 +11,7 @@ from pgqueuer.domain.types import JobId
 from pgqueuer.ports.driver import Driver, NotifyCallback
 from pgqueuer.queries import Queries
 from sqlalchemy import CursorResult
+from sqlalchemy.orm import Session
 
 from flatbed.tenants.kit.database.session import PlaneSession
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
@@ -46,8 +47,11 @@ class SessionDriver(Driver):
         return str((await self._run(query, args)).rowcount)
 
     async def _run(self, query: str, args: tuple[object, ...]) -> CursorResult[Any]:
-        await self._session.flush()
-        return await (await self._session.connection()).exec_driver_sql(query, args)
+        def run(session: Session) -> CursorResult[Any]:
+            session.flush()
+            return session.connection().exec_driver_sql(query, args)
+
+        return await self._session.run_sync(run)
 
     async def add_listener(self, channel: str, callback: NotifyCallback) -> None:  # noqa: ARG002 - the port's signature
         """Not offered."""
