@@ -20,7 +20,7 @@ from flatbed.billing.facade import (
     verify_ledger,
 )
 from flatbed.billing.usage.caps import Used
-from flatbed.billing.usage.chain import Fault, Head
+from flatbed.billing.usage.chain import Fault
 from flatbed.billing.usage.models import CapCounter, LedgerHead
 from flatbed.billing.usage.repository import ledger
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
@@ -109,7 +109,7 @@ class TestMutants:
         await world.meter(isv)
         everybody_has_read = asyncio.Barrier(WRITERS)
 
-        async def unlocked(session: TenantSession) -> Head:
+        async def unlocked(session: TenantSession) -> ledger.Locked:
             row = (
                 await session.execute(
                     select(LedgerHead.sequence, LedgerHead.hash).where(
@@ -118,7 +118,7 @@ class TestMutants:
                 )
             ).one()
             await everybody_has_read.wait()
-            return Head(row.sequence, row.hash)
+            return ledger.Locked(row.sequence, row.hash)
 
         monkeypatch.setattr(ledger, "lock_head", unlocked)
         results = await asyncio.gather(

@@ -89,7 +89,6 @@ PLACES: Final[Mapping[Failpoint, Place]] = MappingProxyType(
         Failpoint.CAMPAIGN_FILLED: Place("filling"),
         Failpoint.DOSSIER_FROZEN: Place("submission"),
         Failpoint.CAPS_LOCKED: Place("submission"),
-        Failpoint.CAPS_COUNTED: Place("submission"),
         Failpoint.LEDGER_LOCKED: Place("submission"),
         Failpoint.LEDGER_INSERTED: Place("submission"),
         Failpoint.LEDGER_MOVED: Place("submission"),

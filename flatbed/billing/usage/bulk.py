@@ -34,7 +34,7 @@ async def record_all(
         AlreadyBilledError: one of the unit keys is in the ledger, reversed or not, or given twice.
     """
     await _reserve(session, requests)
-    head = await ledger.lock_head(session)
+    head: chain.Head = await ledger.lock_head(session)
     keys = [key for one in requests for key in one.unit_keys]
     if len(set(keys)) < len(keys) or (await ledger.known(session, keys)).generation:
         raise AlreadyBilledError

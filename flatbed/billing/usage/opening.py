@@ -15,11 +15,15 @@ CLOSING_JOB: Final = "schedule_closing"
 a period's deadline is no candidate's (``statements.tasks``)."""
 
 
-async def period_for(session: TenantSession, instant: datetime, zone: ZoneInfo) -> UUID:
+async def period_for(
+    session: TenantSession, instant: datetime, zone: ZoneInfo, named: ledger.Open | None = None
+) -> UUID:
     """The period that an entry of this instant belongs to; missing ones are made.
 
-    The caller holds the ledger head's lock.
+    The caller holds the ledger head's lock. In the usual case the head names it.
     """
+    if named is not None and instant in named.span:
+        return named.id
     place = await ledger.place(session, instant)
     end = place.last_end
     if end is None:

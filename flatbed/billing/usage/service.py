@@ -47,7 +47,7 @@ async def record_usage(session: TenantSession, request: UsageRequest) -> Recorde
     # Before any lock: what the caller has pending may wait for others.
     await session.flush()
     month = month_of(request.occurred_at, request.zone)
-    amount = await _reserve(session, request, month)
+    reserved = await _reserve(session, request, month)
     head = await ledger.lock_head(session)
     failpoint(Failpoint.LEDGER_LOCKED)
     known = await ledger.known(session, request.unit_keys)
@@ -56,8 +56,9 @@ async def record_usage(session: TenantSession, request: UsageRequest) -> Recorde
     if request.replaces_id is not None:
         await _check_replaced(session, request.replaces_id)
     generation = known.generation + 1
+    amount = request.price.of(1) if reserved is None else reserved.amount
     content = content_of(request, generation=generation, amount=amount, month=month)
-    entry = await _append(session, head, request.zone, content)
+    entry = await _append(session, head, request.zone, content, reserved)
     tell(session, "usage.recorded", entry.entry_id, {"generation": generation})
     return entry
 
@@ -199,10 +200,12 @@ async def anchor_later(session: TenantSession) -> None:
     await enqueue(session, ANCHOR_JOB, realm_id=session.realm_id, tenant_id=session.tenant_id)
 
 
-async def _reserve(session: TenantSession, request: UsageRequest, month: str) -> int:
-    """Lock the counters and take the unit's room. Returns what it costs at most."""
+async def _reserve(
+    session: TenantSession, request: UsageRequest, month: str
+) -> ledger.Counted | None:
+    """Lock the counters and see that there is room. Returns what is counted with the entry."""
     if request.replaces_id is not None:
-        return request.price.of(1)
+        return None
     counters = await ledger.lock_counters(session, request.campaign_ref, [caps.TOTAL, month])
     failpoint(Failpoint.CAPS_LOCKED)
     price, billed = request.price, 0
@@ -216,9 +219,7 @@ async def _reserve(session: TenantSession, request: UsageRequest, month: str) ->
         problem = CapReachedError(extra={"caps": [asdict(one) for one in met]})
         problem.is_final = caps.holds_none(request.caps, unit_price=amount)
         raise problem
-    await ledger.count(session, request.campaign_ref, counters, units=1, amount=amount)
-    failpoint(Failpoint.CAPS_COUNTED)
-    return amount
+    return ledger.Counted(request.campaign_ref, counters.keys(), amount)
 
 
 async def _check_replaced(session: TenantReadSession, entry_id: UUID) -> None:
@@ -231,21 +232,25 @@ async def _check_replaced(session: TenantReadSession, entry_id: UUID) -> None:
 
 
 async def _append(
-    session: TenantSession, head: chain.Head, zone: ZoneInfo, values: Mapping[str, Any]
+    session: TenantSession,
+    head: ledger.Locked,
+    zone: ZoneInfo,
+    values: Mapping[str, Any],
+    counted: ledger.Counted | None = None,
 ) -> RecordedUsage:
-    """Write the next entry of the chain. The caller holds the head's lock."""
+    """Write the next entry of the chain. The caller holds the locks of head and counters."""
     content = {
         **values,
         "tenant_id": session.tenant_id,
         "id": uuid7(),
         "sequence": head.sequence + 1,
         "recorded_at": session.now(),
-        "period_id": await period_for(session, values["occurred_at"], zone),
+        "period_id": await period_for(session, values["occurred_at"], zone, head.period),
     }
     hash_ = chain.seal(head, content)
     await ledger.add_entry(session, content, head.hash, hash_)
     failpoint(Failpoint.LEDGER_INSERTED)
-    await ledger.move_head(session, chain.Head(head.sequence + 1, hash_))
+    await ledger.move_head(session, chain.Head(head.sequence + 1, hash_), counted)
     failpoint(Failpoint.LEDGER_MOVED)
     await anchor_later(session)
     return RecordedUsage(

@@ -74,10 +74,9 @@ class Failpoint(StrEnum):
     CAMPAIGN_FILLED = "campaign.filled"  # the last acceptance ends the campaign, uncommitted
     DOSSIER_FROZEN = "dossier.frozen"  # the proof is made, nothing is metered
     CAPS_LOCKED = "caps.locked"  # the counters are locked and read
-    CAPS_COUNTED = "caps.counted"  # the unit is reserved, no entry stands for it
     LEDGER_LOCKED = "ledger.locked"  # the head is locked
-    LEDGER_INSERTED = "ledger.inserted"  # an entry that the head does not name
-    LEDGER_MOVED = "ledger.moved"  # the head names it, its anchor is not asked for
+    LEDGER_INSERTED = "ledger.inserted"  # an entry that no counter counts and the head not names
+    LEDGER_MOVED = "ledger.moved"  # they do, its anchor is not asked for
     USAGE_DECIDED = "usage.decided"  # the ledger knows a decision that nothing else does
     COLLECTION_FROZEN = "collection.frozen"  # what is sent is written, nothing is sent
     CUSTOMER_CREATED = "collection.customer"  # Stripe knows the customer, we do not

@@ -16,7 +16,7 @@ from tests.billing.proof.facts import Close, Decide, Move
 ZONES = ("Europe/Berlin", "America/New_York", "Pacific/Apia", "Australia/Lord_Howe", "Asia/Tokyo")
 KINDS = ("meter", "again", "twin", "replace", "decide", "void", "credit", "close")
 FAILPOINTS = (
-    "caps.counted",
+    "caps.locked",
     "ledger.inserted",
     "ledger.moved",
     "usage.decided",

@@ -66,7 +66,25 @@ COUNT: Final = (
 )
 
 HEAD: Final = select(_head.c.sequence, _head.c.hash).where(_head.c.tenant_id == _tenant)
-LOCK_HEAD: Final = HEAD.with_for_update(key_share=True)
+# Where another writer opened a period while this one waited for the lock, the joined one is
+# none or the one before: it is not seen yet, and never a closed one.
+LOCK_HEAD: Final = (
+    select(
+        _head.c.sequence,
+        _head.c.hash,
+        _period.c.id.label("period_id"),
+        _period.c.starts_at,
+        _period.c.ends_at,
+    )
+    .select_from(
+        _head.outerjoin(
+            _period,
+            (_period.c.tenant_id == _head.c.tenant_id) & (_period.c.id == _head.c.open_period_id),
+        )
+    )
+    .where(_head.c.tenant_id == _tenant)
+    .with_for_update(of=_head, key_share=True)
+)
 ADD_HEAD: Final = upsert(_head).on_conflict_do_nothing()
 MOVE_HEAD: Final = (
     update(_head)
@@ -76,6 +94,7 @@ MOVE_HEAD: Final = (
         hash=bindparam("to_hash", type_=Text()),
     )
 )
+COUNT_AND_MOVE_HEAD: Final = MOVE_HEAD.add_cte(COUNT.cte("counted"))
 
 ADD_ENTRIES: Final = insert(_entry)
 

@@ -51,6 +51,34 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """One unit that locked counters take up, and what it costs at most in minor units."""
+
+    campaign_ref: UUID
+    buckets: Collection[str]
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """An open period."""
+
+    id: UUID
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Locked(Head):
+    """The head under its lock.
+
+    ``period`` is the open one that it names: None where there is none, and where another writer
+    opened it while this one waited.
+    """
+
+    period: Open | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where an entry belongs.
 
@@ -141,7 +169,7 @@ async def set_counters(session: TenantSession, used: Mapping[tuple[UUID, str], U
     )
 
 
-async def lock_head(session: TenantSession) -> Head:
+async def lock_head(session: TenantSession) -> Locked:
     """The ledger's head, made if missing, locked: from here on this writer is alone."""
     asked = {"tenant": session.tenant_id}
     row = (await session.execute(fixed.LOCK_HEAD, asked)).one_or_none()
@@ -151,7 +179,10 @@ async def lock_head(session: TenantSession) -> Head:
             {"tenant_id": session.tenant_id, "sequence": EMPTY.sequence, "hash": EMPTY.hash},
         )
         row = (await session.execute(fixed.LOCK_HEAD, asked)).one()
-    return Head(row.sequence, row.hash)
+    named = None
+    if row.period_id is not None:
+        named = Open(row.period_id, Span(row.starts_at, row.ends_at))
+    return Locked(row.sequence, row.hash, named)
 
 
 async def find_head(session: TenantReadSession, *, lock: bool = False) -> Head | None:
@@ -161,10 +192,19 @@ async def find_head(session: TenantReadSession, *, lock: bool = False) -> Head |
     return None if row is None else Head(row.sequence, row.hash)
 
 
-async def move_head(session: TenantSession, head: Head) -> None:
-    """Point the locked head at the entry just written."""
-    moved = {"to_sequence": head.sequence, "to_hash": head.hash}
-    await session.execute(fixed.MOVE_HEAD, {"tenant": session.tenant_id, **moved})
+async def move_head(session: TenantSession, head: Head, counted: Counted | None = None) -> None:
+    """Point the locked head at the entry just written; with it, count the entry."""
+    moved = {"tenant": session.tenant_id, "to_sequence": head.sequence, "to_hash": head.hash}
+    if counted is None:
+        await session.execute(fixed.MOVE_HEAD, moved)
+        return
+    more = {
+        "campaign": counted.campaign_ref,
+        "buckets": sorted(counted.buckets),
+        "more_units": 1,
+        "more_amount": counted.amount,
+    }
+    await session.execute(fixed.COUNT_AND_MOVE_HEAD, {**moved, **more})
 
 
 async def add_entry(
