@@ -101,7 +101,6 @@ async def _rated(
 ) -> tuple[list[Line], dict[UUID, Price]]:
     """The lines with rank, price and acceptance from the ledger instead of from the lines."""
     accepted = await repository.acceptances(session, statement.id)
-    ranks = await closing_repository.ranks(session, statement.number)
     charges = {line.entry_id: line for line in lines if line.kind is LineKind.CHARGE}
     units = [
         unit_of(
@@ -112,6 +111,8 @@ async def _rated(
         )
         for entry_id, line in charges.items()
     ]
+    campaigns = {(unit.campaign_ref, unit.currency) for unit in units}
+    ranks = await closing_repository.ranks(session, campaigns, statement.number)
     again = list[Line]()
     for unit, rank in rate(units, ranks):
         again.append(

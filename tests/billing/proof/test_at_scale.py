@@ -4,6 +4,7 @@ import asyncio
 import statistics
 import time
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -18,12 +19,21 @@ from flatbed.tenants.kit.database.provision import provision
 from flatbed.tenants.kit.database.urls import connect, with_database
 from flatbed.tenants.kit.embedded.server import EmbeddedPostgres
 from flatbed.tenants.kit.ids import uuid7
-from tests.billing.statements.books import MARCH_CLOSES, TIERED, Books, fill_in_seller, later
+from tests.billing.statements.books import (
+    APRIL,
+    APRIL_CLOSES,
+    MARCH_CLOSES,
+    TIERED,
+    Books,
+    fill_in_seller,
+    later,
+)
 from tests.billing.world import NOON, World, request
 from tests.support.postgres import passwords
 
 CLOSING_SECONDS = 20
 BATCH = 2_000
+MILLION = 1_000_000
 TENANTS = 8
 ENTRIES = """
 INSERT INTO usage_entry (tenant_id, id, sequence, previous_hash, hash, kind, units, amount,
@@ -38,25 +48,47 @@ WHERE e.tenant_id = $1 AND e.sequence = 1
 """
 """Copies of a tenant's first entry; their hashes are of no use to a writer."""
 
+LINES = """
+INSERT INTO statement_line (tenant_id, id, entry_id, statement_id, invoice_id, position, kind,
+  campaign_ref, amount, currency, rank, price_text, dossier_hash, occurred_at, accepted_at, late,
+  carried_over)
+SELECT l.tenant_id, gen_random_uuid(), e.id, l.statement_id, l.invoice_id, e.sequence, l.kind,
+  l.campaign_ref, l.amount, l.currency, e.sequence, l.price_text, l.dossier_hash, l.occurred_at,
+  l.accepted_at, l.late, l.carried_over
+FROM statement_line l JOIN usage_entry e ON e.tenant_id = l.tenant_id
+WHERE l.tenant_id = $1 AND e.sequence > 1
+"""
+"""A copy of a tenant's only line for each of its other entries."""
+DECISIONS = """
+INSERT INTO usage_decision (tenant_id, id, entry_id, decision, basis, actor, at)
+SELECT d.tenant_id, gen_random_uuid(), e.id, d.decision, d.basis, d.actor, d.at
+FROM usage_decision d JOIN usage_entry e ON e.tenant_id = d.tenant_id
+WHERE d.tenant_id = $1 AND e.sequence > 1
+"""
+"""A copy of a tenant's only decision for each of its other entries."""
 
-async def closed_in(books: Books, lines: int) -> float:
+
+async def closed_in(
+    books: Books, lines: int, *, at: datetime = NOON, closes: datetime = MARCH_CLOSES
+) -> float:
     """The seconds that closing a period of so many lines takes."""
     campaigns = [uuid7() for _ in range(10)]
+    before = await books.world.count("statement_line", books.isv)
     for start in range(0, lines, BATCH):
         units = [
-            request(campaign_ref=campaigns[n % 10], tiers=TIERED, unit_price=100)
+            request(campaign_ref=campaigns[n % 10], tiers=TIERED, unit_price=100, occurred_at=at)
             for n in range(start, min(start + BATCH, lines))
         ]
-        async with books.world.at(books.isv) as session:
+        async with books.world.at(books.isv, at) as session:
             made = await record_all(session, units)
-            accepted = [(one.entry_id, later(1)) for one in made]
+            accepted = [(one.entry_id, at + timedelta(days=1)) for one in made]
             await accept_all(session, accepted, basis=Basis.PERSON, actor="x")
     period = await books.oldest()
     began = time.monotonic()
-    async with books.world.at(books.isv, MARCH_CLOSES) as session:
+    async with books.world.at(books.isv, closes) as session:
         [statement] = await closing.close(session, period)
     seconds = time.monotonic() - began
-    assert await books.world.count("statement_line", books.isv) == lines
+    assert await books.world.count("statement_line", books.isv) == before + lines
     assert (await books.explain(statement)).matches
     print(f"{lines} lines closed in {seconds:.1f} s")  # noqa: T201 - the measure
     return seconds
@@ -66,13 +98,20 @@ async def lengthened(world: World, entries: int) -> UUID:
     """An ISV with so many entries in its ledger."""
     isv = await world.isv()
     await world.meter(isv)
+    await lengthen(world, isv, entries)
+    return isv
+
+
+async def lengthen(world: World, isv: UUID, entries: int) -> None:
+    """Copy the only entry of an ISV, with its decision and its line, up to so many."""
     await world.admin.execute("SET session_replication_role = replica")
     await world.admin.execute(ENTRIES, isv, entries - 1, timeout=1_200)
+    await world.admin.execute(DECISIONS, isv, timeout=1_200)
+    await world.admin.execute(LINES, isv, timeout=1_200)
     await world.admin.execute("SET session_replication_role = origin")
     await world.admin.execute(
         "UPDATE ledger_head SET sequence = $2 WHERE tenant_id = $1", isv, entries
     )
-    return isv
 
 
 async def compared(world: World, short: int, long: int, times: int) -> float:
@@ -127,6 +166,15 @@ class TestClosing:
     @pytest.mark.timeout(600)
     async def test_ten_thousand_lines_are_closed_in_twenty_seconds(self, books: Books) -> None:
         assert await closed_in(books, 10_000) <= CLOSING_SECONDS
+
+    @pytest.mark.long
+    @pytest.mark.timeout(3_600)
+    async def test_so_they_are_behind_a_million_that_were_billed(self, books: Books) -> None:
+        await books.unit(accepted=later(1))
+        await books.close(MARCH_CLOSES)
+        await lengthen(books.world, books.isv, MILLION)
+        await books.world.admin.execute("VACUUM (ANALYZE)", timeout=600)
+        assert await closed_in(books, 10_000, at=APRIL, closes=APRIL_CLOSES) <= CLOSING_SECONDS
 
 
 class TestRecording:

@@ -1,15 +1,28 @@
 """SQL of a closing: what a period holds that is not billed, and the rows that bill it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, exists, func, insert, select, update
+from sqlalchemy import (
+    ARRAY,
+    Select,
+    Text,
+    Uuid,
+    and_,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    union,
+    update,
+)
 from sqlalchemy.orm import aliased
 
 from flatbed.billing.statements.models import BillingFinding, Invoice, Statement, StatementRest
-from flatbed.billing.statements.rules.rating import Campaign, Fate, Rest
+from flatbed.billing.statements.rules.rating import HELD, Campaign, Fate, Rest
 from flatbed.billing.usage.models import (
     LedgerHead,
     Period,
@@ -17,6 +30,7 @@ from flatbed.billing.usage.models import (
     UsageDecision,
     UsageEntry,
 )
+from flatbed.billing.usage.repository import reports
 from flatbed.billing.usage.repository.ledger import CREDIT, QUALIFIED, REVERSAL
 from flatbed.billing.usage.states import Decision
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
@@ -58,6 +72,48 @@ async def has_findings(session: TenantReadSession) -> bool:
     return bool(await session.scalar(statement))
 
 
+async def standing(session: TenantReadSession, until: datetime) -> Sequence[Mapping[str, Any]]:
+    """Units of periods up to an instant that are neither reversed, billed nor written off.
+
+    By ``(decided, id)``; those of periods that began at ``until`` or before.
+    """
+    return await reports.standing(session, _unsettled(session, until))
+
+
+def _unsettled(session: TenantReadSession, until: datetime) -> Select[UUID]:
+    """The entries that no closing has settled: one of years does not read the years before.
+
+    Those of open periods, and what the last closing held. Each closing settles all else of the
+    periods before it, and tells again of what it does not.
+    """
+    fresh = (
+        select(UsageEntry.id)
+        .join(Period, _of(Period, UsageEntry.period_id))
+        .where(
+            UsageEntry.tenant_id == session.tenant_id,
+            Period.status == "open",
+            Period.starts_at <= until,
+        )
+    )
+    last = (
+        select(Statement.period_id)
+        .where(Statement.tenant_id == session.tenant_id)
+        .order_by(Statement.number.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    held = (
+        select(StatementRest.entry_id)
+        .join(Statement, _of(Statement, StatementRest.statement_id))
+        .where(
+            StatementRest.tenant_id == session.tenant_id,
+            Statement.period_id == last,
+            StatementRest.fate.in_(sorted(HELD)),
+        )
+    )
+    return select(union(fresh, held).subquery("unsettled").c.id)
+
+
 async def refunds(session: TenantReadSession, until: datetime) -> Sequence[Mapping[str, Any]]:
     """Reversals and credits with money that are on no line, with the line that they correct.
 
@@ -91,6 +147,8 @@ async def refunds(session: TenantReadSession, until: datetime) -> Sequence[Mappi
             UsageEntry.tenant_id == session.tenant_id,
             UsageEntry.kind.in_([REVERSAL, CREDIT]),
             UsageEntry.amount < 0,
+            # A closing leaves none behind.
+            Period.status == "open",
             Period.starts_at <= until,
             ~_has_line(UsageEntry),
         )
@@ -102,31 +160,23 @@ async def refunds(session: TenantReadSession, until: datetime) -> Sequence[Mappi
 async def ended(session: TenantReadSession, until: datetime) -> list[Rest]:
     """Units that were cancelled or written off and that no statement has told of yet."""
     reversal = aliased(UsageEntry)
-    cancelled = (
-        select(UsageEntry.id, UsageEntry.currency, UsageEntry.amount, UsageEntry.sequence)
-        .join(
-            reversal,
-            and_(reversal.tenant_id == UsageEntry.tenant_id, reversal.reverses_id == UsageEntry.id),
-        )
-        # The unit's own period, not the reversal's: voided in the grace, it would be on no
-        # statement of the period that it belongs to.
-        .join(Period, _of(Period, UsageEntry.period_id))
-        .where(Period.starts_at <= until)
+    # By the unit's own period, not the reversal's: voided in the grace, it would be on no
+    # statement of the period that it belongs to.
+    wanted = _unsettled(session, until).subquery("wanted")
+    units = select(UsageEntry.id, UsageEntry.currency, UsageEntry.amount, UsageEntry.sequence).join(
+        wanted, wanted.c.id == UsageEntry.id
     )
-    written_off = (
-        select(UsageEntry.id, UsageEntry.currency, UsageEntry.amount, UsageEntry.sequence)
-        .join(Period, _of(Period, UsageEntry.period_id))
-        .where(
-            Period.starts_at <= until,
-            exists().where(
-                UsageDecision.tenant_id == UsageEntry.tenant_id,
-                UsageDecision.entry_id == UsageEntry.id,
-                UsageDecision.decision == Decision.WRITTEN_OFF.value,
-            ),
-            ~exists().where(
-                reversal.tenant_id == UsageEntry.tenant_id, reversal.reverses_id == UsageEntry.id
-            ),
-        )
+    is_reversed = exists().where(
+        reversal.tenant_id == UsageEntry.tenant_id, reversal.reverses_id == UsageEntry.id
+    )
+    cancelled = units.where(is_reversed)
+    written_off = units.where(
+        exists().where(
+            UsageDecision.tenant_id == UsageEntry.tenant_id,
+            UsageDecision.entry_id == UsageEntry.id,
+            UsageDecision.decision == Decision.WRITTEN_OFF.value,
+        ),
+        ~is_reversed,
     )
     found: list[Rest] = []
     for fate, statement in ((Fate.CANCELLED, cancelled), (Fate.WRITTEN_OFF, written_off)):
@@ -135,22 +185,32 @@ async def ended(session: TenantReadSession, until: datetime) -> list[Rest]:
     return found
 
 
-async def ranks(session: TenantReadSession, before: int | None = None) -> dict[Campaign, int]:
-    """How many units of each campaign were billed, on statements below a number if one is given."""
-    statement = (
-        select(
-            StatementLine.campaign_ref,
-            StatementLine.currency,
-            func.max(StatementLine.rank).label("rank"),
-        )
-        .where(StatementLine.tenant_id == session.tenant_id, StatementLine.rank.is_not(None))
-        .group_by(StatementLine.campaign_ref, StatementLine.currency)
+async def ranks(
+    session: TenantReadSession, campaigns: Collection[Campaign], before: int | None = None
+) -> dict[Campaign, int]:
+    """How many units of these campaigns were billed, on statements below a number if one is given.
+
+    Those of which none were are left out.
+    """
+    wanted = sorted(campaigns)
+    if not wanted:
+        return {}
+    asked = select(
+        func.unnest(literal([ref for ref, _ in wanted], ARRAY(Uuid()))).label("campaign_ref"),
+        func.unnest(literal([currency for _, currency in wanted], ARRAY(Text()))).label("currency"),
+    ).subquery("asked")
+    highest = select(func.max(StatementLine.rank)).where(
+        StatementLine.tenant_id == session.tenant_id,
+        StatementLine.campaign_ref == asked.c.campaign_ref,
+        StatementLine.currency == asked.c.currency,
+        StatementLine.rank.is_not(None),
     )
     if before is not None:
-        statement = statement.join(Statement, _of(Statement, StatementLine.statement_id)).where(
+        highest = highest.join(Statement, _of(Statement, StatementLine.statement_id)).where(
             Statement.number < before
         )
-    return {(row.campaign_ref, row.currency): row.rank for row in await session.execute(statement)}
+    rows = await session.execute(select(asked, highest.scalar_subquery().label("rank")))
+    return {(row.campaign_ref, row.currency): row.rank for row in rows if row.rank is not None}
 
 
 async def last_statement(session: TenantReadSession) -> Statement | None:

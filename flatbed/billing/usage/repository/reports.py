@@ -10,6 +10,7 @@ from sqlalchemy import (
     ARRAY,
     BindParameter,
     ColumnElement,
+    Select,
     Text,
     Uuid,
     and_,
@@ -144,24 +145,21 @@ async def given_back(
     return {(row.group_key, row.currency): int(row.amount) for row in rows}
 
 
-async def standing(session: TenantReadSession, until: datetime) -> Sequence[Mapping[str, Any]]:
-    """Entries that are neither reversed, billed nor written off, of periods up to an instant.
+async def standing(session: TenantReadSession, among: Select[UUID]) -> Sequence[Mapping[str, Any]]:
+    """Those of some entries that are neither reversed, billed nor written off.
 
-    By ``(decided, id)``; those of periods that began at ``until`` or before.
+    By ``(decided, id)``; ``among`` are the ids that may be.
     """
+    wanted = among.subquery("wanted")
     statement = (
-        _entries(session, SUMMED, Filters())
-        .join(
-            Period,
-            and_(Period.tenant_id == UsageEntry.tenant_id, Period.id == UsageEntry.period_id),
-        )
+        _entries(session, PAGED, Filters())
+        .join(wanted, wanted.c.id == UsageEntry.id)
         .where(
-            Period.starts_at <= until,
-            SUMMED.void.c.id.is_(None),
-            SUMMED.line.c.id.is_(None),
-            SUMMED.last.c.decision.is_distinct_from(Decision.WRITTEN_OFF.value),
+            PAGED.void.c.id.is_(None),
+            PAGED.line.c.id.is_(None),
+            PAGED.last.c.decision.is_distinct_from(Decision.WRITTEN_OFF.value),
         )
-        .order_by(SUMMED.last.c.at, UsageEntry.id)
+        .order_by(PAGED.last.c.at, UsageEntry.id)
     )
     return [dict(row) for row in (await session.execute(statement)).mappings()]
 
