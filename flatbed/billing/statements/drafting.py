@@ -7,6 +7,7 @@ from flatbed.billing.statements.repository import closing as repository
 from flatbed.billing.statements.rules.rating import Draft, Fate, Refund, Rest, Unit, drafts
 from flatbed.billing.statements.snapshots import unit_of
 from flatbed.billing.usage.models import Period
+from flatbed.billing.usage.repository import reports
 from flatbed.billing.usage.states import UsageState
 from flatbed.tenants.kit.database.session import TenantReadSession
 from flatbed.tenants.organizations.service import organization_of
@@ -27,7 +28,8 @@ async def draft(
     """
     until = session.now() if period is None else period.starts_at
     units, rest = list[Unit](), list[Rest]()
-    for row in await repository.standing(session, until):
+    ids = await repository.unsettled(session, until)
+    for row in await reports.standing(session, ids):
         is_decided = row["decided_at"] is not None and row["decided_at"] <= session.now()
         if row["state"] == UsageState.ACCEPTED and is_decided:
             units.append(
@@ -40,8 +42,8 @@ async def draft(
             )
         else:
             rest.append(Rest(row["id"], row["currency"], _fate(row["state"]), row["amount"]))
-    rest += await repository.ended(session, until)
-    refunds = [_refund(row, period) for row in await repository.refunds(session, until)]
+    rest += await repository.ended(session, ids)
+    refunds = [_refund(row, period) for row in await repository.refunds(session, ids)]
     campaigns = {(unit.campaign_ref, unit.currency) for unit in units}
     ranks = await repository.ranks(session, campaigns)
     currency = currency or (await organization_of(session)).currency

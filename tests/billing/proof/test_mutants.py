@@ -4,7 +4,7 @@ The same scenes on the real program break nothing.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import ModuleType
@@ -23,7 +23,7 @@ from flatbed.billing.statements.rules import rating
 from flatbed.billing.usage import decisions
 from flatbed.billing.usage.chain import EMPTY, Head
 from flatbed.billing.usage.models import Period
-from flatbed.billing.usage.repository import ledger
+from flatbed.billing.usage.repository import ledger, reports
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
 from flatbed.tenants.kit.database.urls import Plain
 from flatbed.tenants.kit.ids import uuid7
@@ -178,15 +178,15 @@ class TestOneAfterTheOther:
         self, shop: Shop, owner_connection: Plain, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A missing unique index: the rule forgets what is billed, the key alone holds."""
-        real, seen = closing_repository.standing, list[Mapping[str, Any]]()
+        real, seen = reports.standing, list[Mapping[str, Any]]()
 
         async def remembered(
-            session: TenantReadSession, until: datetime
+            session: TenantReadSession, among: Collection[UUID]
         ) -> Sequence[Mapping[str, Any]]:
-            seen.extend(await real(session, until))
+            seen.extend(await real(session, among))
             return list({row["id"]: row for row in seen}.values())
 
-        monkeypatch.setattr(closing_repository, "standing", remembered)
+        monkeypatch.setattr(reports, "standing", remembered)
         unit = shop.unit()
         await shop.live(unit, Decide(NOON + timedelta(days=1), unit.source, "accepted"))
         await shop.live(Close(MARCH_CLOSES, 0))

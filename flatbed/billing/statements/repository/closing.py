@@ -30,9 +30,9 @@ from flatbed.billing.usage.models import (
     UsageDecision,
     UsageEntry,
 )
-from flatbed.billing.usage.repository import reports
 from flatbed.billing.usage.repository.ledger import CREDIT, QUALIFIED, REVERSAL
 from flatbed.billing.usage.states import Decision
+from flatbed.tenants.kit.database.columns import any_of
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
 
 _ENDED = (Fate.CANCELLED.value, Fate.WRITTEN_OFF.value)
@@ -72,19 +72,14 @@ async def has_findings(session: TenantReadSession) -> bool:
     return bool(await session.scalar(statement))
 
 
-async def standing(session: TenantReadSession, until: datetime) -> Sequence[Mapping[str, Any]]:
-    """Units of periods up to an instant that are neither reversed, billed nor written off.
-
-    By ``(decided, id)``; those of periods that began at ``until`` or before.
-    """
-    return await reports.standing(session, _unsettled(session, until))
-
-
-def _unsettled(session: TenantReadSession, until: datetime) -> Select[UUID]:
+async def unsettled(session: TenantReadSession, until: datetime) -> Sequence[UUID]:
     """The entries that no closing has settled: one of years does not read the years before.
 
-    Those of open periods, and what the last closing held. Each closing settles all else of the
-    periods before it, and tells again of what it does not.
+    Those of open periods that began at ``until`` or before, and what the last closing held. Each
+    closing settles all else of the periods before it, and tells again of what it does not.
+
+    Their ids are a step of their own: what they are looked up by is known to the planner only
+    then, and no statistics of a ledger tell of a period that has just begun.
     """
     fresh = (
         select(UsageEntry.id)
@@ -111,13 +106,15 @@ def _unsettled(session: TenantReadSession, until: datetime) -> Select[UUID]:
             StatementRest.fate.in_(sorted(HELD)),
         )
     )
-    return select(union(fresh, held).subquery("unsettled").c.id)
+    return (await session.scalars(union(fresh, held))).all()
 
 
-async def refunds(session: TenantReadSession, until: datetime) -> Sequence[Mapping[str, Any]]:
-    """Reversals and credits with money that are on no line, with the line that they correct.
+async def refunds(
+    session: TenantReadSession, among: Collection[UUID]
+) -> Sequence[Mapping[str, Any]]:
+    """Those of some entries that give money back and are on no line, with what they correct.
 
-    Those of periods that began at ``until`` or before, in the order of the ledger.
+    In the order of the ledger.
     """
     corrected = aliased(StatementLine)
     statement = (
@@ -147,9 +144,7 @@ async def refunds(session: TenantReadSession, until: datetime) -> Sequence[Mappi
             UsageEntry.tenant_id == session.tenant_id,
             UsageEntry.kind.in_([REVERSAL, CREDIT]),
             UsageEntry.amount < 0,
-            # A closing leaves none behind.
-            Period.status == "open",
-            Period.starts_at <= until,
+            UsageEntry.id == any_of(among),
             ~_has_line(UsageEntry),
         )
         .order_by(UsageEntry.sequence)
@@ -157,15 +152,16 @@ async def refunds(session: TenantReadSession, until: datetime) -> Sequence[Mappi
     return [dict(row) for row in (await session.execute(statement)).mappings()]
 
 
-async def ended(session: TenantReadSession, until: datetime) -> list[Rest]:
-    """Units that were cancelled or written off and that no statement has told of yet."""
+async def ended(session: TenantReadSession, among: Collection[UUID]) -> list[Rest]:
+    """Those of some units that were cancelled or written off, and told of on no statement yet.
+
+    By the unit's own period, not the reversal's: voided in the grace, it would be on no statement
+    of the period that it belongs to.
+    """
     reversal = aliased(UsageEntry)
-    # By the unit's own period, not the reversal's: voided in the grace, it would be on no
-    # statement of the period that it belongs to.
-    wanted = _unsettled(session, until).subquery("wanted")
-    units = select(UsageEntry.id, UsageEntry.currency, UsageEntry.amount, UsageEntry.sequence).join(
-        wanted, wanted.c.id == UsageEntry.id
-    )
+    units = select(
+        UsageEntry.id, UsageEntry.currency, UsageEntry.amount, UsageEntry.sequence
+    ).where(UsageEntry.id == any_of(among))
     is_reversed = exists().where(
         reversal.tenant_id == UsageEntry.tenant_id, reversal.reverses_id == UsageEntry.id
     )

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, and_, any_, exists, literal, or_, select
+from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.orm import aliased
 
 from flatbed.billing.statements.models import Invoice, Statement, StatementRest
@@ -12,6 +12,7 @@ from flatbed.billing.statements.rules.rating import Fate, Rest
 from flatbed.billing.usage.models import Period, StatementLine, UsageDecision, UsageEntry
 from flatbed.billing.usage.states import Decision
 from flatbed.tenants.kit.cursors import Window
+from flatbed.tenants.kit.database.columns import any_of
 from flatbed.tenants.kit.database.session import TenantReadSession
 
 Row = TypeVar("Row", Period, Statement, Invoice)
@@ -141,7 +142,7 @@ async def sources(
     """What the units of entries are: ``source``, ``source_id`` and ``replaces_id``."""
     columns = UsageEntry.source, UsageEntry.source_id, UsageEntry.replaces_id
     wanted = select(UsageEntry.id.label("entry_id"), *columns).where(
-        UsageEntry.tenant_id == session.tenant_id, UsageEntry.id == _any(entry_ids)
+        UsageEntry.tenant_id == session.tenant_id, UsageEntry.id == any_of(entry_ids)
     )
     rows = (await session.execute(wanted)).mappings()
     return {row["entry_id"]: dict(row) for row in rows}
@@ -155,7 +156,7 @@ async def entries(
     wanted = (
         select(*UsageEntry.__table__.columns)
         .where(
-            UsageEntry.tenant_id == session.tenant_id, or_(in_range, UsageEntry.id == _any(more))
+            UsageEntry.tenant_id == session.tenant_id, or_(in_range, UsageEntry.id == any_of(more))
         )
         .order_by(UsageEntry.sequence)
     )
@@ -178,11 +179,6 @@ async def acceptances(session: TenantReadSession, statement_id: UUID) -> dict[UU
         .order_by(UsageDecision.at, UsageDecision.id)
     )
     return {row.entry_id: row.at for row in await session.execute(wanted)}
-
-
-def _any(ids: Collection[UUID]) -> Any:  # noqa: ANN401 - SQL's own type
-    """One array, however many: a statement takes no more than 32,767 single values."""
-    return any_(literal(list(ids), ARRAY(Uuid())))
 
 
 async def _page(

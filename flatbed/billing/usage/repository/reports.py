@@ -7,18 +7,13 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
-    ARRAY,
     BindParameter,
     ColumnElement,
-    Select,
     Text,
-    Uuid,
     and_,
-    any_,
     cast,
     exists,
     func,
-    literal,
     select,
 )
 from sqlalchemy.orm import aliased
@@ -28,6 +23,7 @@ from flatbed.billing.usage.repository.ledger import CONTENT, QUALIFIED
 from flatbed.billing.usage.repository.states import PAGED, SUMMED, Rows, States
 from flatbed.billing.usage.states import Decision, UsageState
 from flatbed.tenants.kit.cursors import Window
+from flatbed.tenants.kit.database.columns import any_of
 from flatbed.tenants.kit.database.session import TenantReadSession
 
 _Own: Final = aliased(Period, name="own")
@@ -145,16 +141,17 @@ async def given_back(
     return {(row.group_key, row.currency): int(row.amount) for row in rows}
 
 
-async def standing(session: TenantReadSession, among: Select[UUID]) -> Sequence[Mapping[str, Any]]:
-    """Those of some entries that are neither reversed, billed nor written off.
+async def standing(
+    session: TenantReadSession, among: Collection[UUID]
+) -> Sequence[Mapping[str, Any]]:
+    """Those of some units that are neither reversed, billed nor written off.
 
-    By ``(decided, id)``; ``among`` are the ids that may be.
+    By ``(decided, id)``.
     """
-    wanted = among.subquery("wanted")
     statement = (
         _entries(session, PAGED, Filters())
-        .join(wanted, wanted.c.id == UsageEntry.id)
         .where(
+            UsageEntry.id == any_of(among),
             PAGED.void.c.id.is_(None),
             PAGED.line.c.id.is_(None),
             PAGED.last.c.decision.is_distinct_from(Decision.WRITTEN_OFF.value),
@@ -228,7 +225,7 @@ async def _credited(session: TenantReadSession, entry_ids: Collection[UUID]) -> 
         .where(
             UsageEntry.tenant_id == session.tenant_id,
             UsageEntry.credits_id.is_not(None),
-            UsageEntry.credits_id == any_(literal(list(entry_ids), ARRAY(Uuid()))),
+            UsageEntry.credits_id == any_of(entry_ids),
         )
         .group_by(UsageEntry.credits_id)
     )

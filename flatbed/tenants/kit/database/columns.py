@@ -4,18 +4,23 @@ Foreign keys are composite and lead with the tenant (or the realm): a simple one
 differently for a foreign and a missing parent.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BindParameter,
     CheckConstraint,
+    CollectionAggregate,
     ForeignKeyConstraint,
     Index,
     Integer,
     Text,
     UniqueConstraint,
+    Uuid,
+    any_,
     literal,
     text,
 )
@@ -83,6 +88,11 @@ def word(value: str) -> BindParameter[str]:
     ``kind = $2`` might be any kind.
     """
     return literal(value, Text(), literal_execute=True)
+
+
+def any_of(ids: Collection[UUID]) -> CollectionAggregate[Any]:
+    """One array, however many: a statement takes no more than 32,767 single values."""
+    return any_(literal(list(ids), ARRAY(Uuid())))
 
 
 def parent(table: str, column: str) -> ForeignKeyConstraint:
