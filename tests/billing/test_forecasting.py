@@ -130,6 +130,18 @@ class TestForecast:
         assert currency.forecast.amount == old.forecast.amount + 11
         assert currency.campaigns_without_forecast == 1
 
+    async def test_the_share_is_of_all_campaigns_also_where_one_is_asked_for(
+        self, books: Books
+    ) -> None:
+        await history(books)
+        for _ in range(3):
+            await books.unit(at=later(-2), campaign_ref=uuid7(), unit_price=11)
+        [narrow] = (await forecast(books, campaign=CAMPAIGN)).campaigns
+        [wide] = [one for one in (await forecast(books)).campaigns if one.campaign_id == CAMPAIGN]
+        assert narrow == wide
+        assert narrow.forecast is not None
+        assert narrow.forecast.inputs.taken_units == narrow.forecast.inputs.decided_units == 7
+
     async def test_what_bounds_the_campaign_bounds_the_forecast(self, books: Books) -> None:
         await history(books)
         tight = CampaignFacts("tight", Caps(units_total=10), takes_units=True)

@@ -24,6 +24,7 @@ from flatbed.billing.facade import (
 )
 from flatbed.billing.usage.errors import ExportTooLargeError
 from flatbed.billing.usage.reports import export
+from flatbed.billing.usage.reports.document import Facts
 from flatbed.billing.usage.reports.page import page
 from flatbed.billing.usage.repository.reports import Filters
 from flatbed.billing.usage.schemas import Format, GroupBy, UsagePage
@@ -168,6 +169,7 @@ class TestUsage:
             page = await reader.usage(cursor=cursor, limit=2)
             assert len(page.data) == size
             assert page.totals[0].pending.units == 5
+            assert (page.forecast is not None) == (cursor is None)
             seen += ids(page.data)
             cursor = page.next_cursor
         assert cursor is None
@@ -284,84 +286,6 @@ class TestStates:
             assert getattr(total, state.value).units == len(page.data) == counted[state]
 
 
-class TestGuarantee:
-    """What the guarantee did is seen in usage: a credit at its unit, a replacement by its link."""
-
-    async def test_credits_and_replacements_stand_at_their_units(
-        self, world: World, isv: UUID
-    ) -> None:
-        await fill_in_seller(world)
-        books, campaign, other = Books(world, isv), uuid7(), uuid7()
-        lost = (await books.unit(accepted=NOON, campaign_ref=campaign)).entry_id
-        voided = (await books.unit(accepted=NOON, campaign_ref=campaign)).entry_id
-        left = (await books.unit(accepted=NOON, campaign_ref=other)).entry_id
-        await books.close(MARCH_CLOSES)
-        for entry, percent in ((lost, 50), (lost, 25), (voided, 50), (left, 25)):
-            await books.credit(entry, percent, at=APRIL)
-        await books.void(voided, at=APRIL)
-        made = await books.unit(at=APRIL, campaign_ref=campaign, replaces_id=lost)
-        shown = await Reader(world, isv).usage()
-        lines = {line.entry_id: line for line in shown.data}
-        assert {id_: line.credited for id_, line in lines.items()} == {
-            lost: PRICE * 3 // 4,
-            voided: PRICE // 2,
-            left: PRICE // 4,
-            made.entry_id: 0,
-        }
-        replaced = {line.replaces_entry_id for line in shown.data} - {None}
-        assert (replaced, lines[made.entry_id].replaces_entry_id) == ({lost}, lost)
-        # All money of the voided one went back: it is in no sum of what is billed.
-        assert {group.key: group.credited for group in shown.groups} == {
-            encode("camp", campaign): PRICE * 3 // 4,
-            encode("camp", other): PRICE // 4,
-        }
-        [total] = shown.totals
-        assert (total.billed.amount, total.credited) == (2 * PRICE, PRICE)
-
-    async def test_filters_narrow_what_was_given_back_too(self, world: World, isv: UUID) -> None:
-        await fill_in_seller(world)
-        books, campaign = Books(world, isv), uuid7()
-        entry = (await books.unit(accepted=NOON, campaign_ref=campaign)).entry_id
-        await books.unit()
-        await books.close(MARCH_CLOSES)
-        await books.credit(entry, 50, at=APRIL)
-        reader = Reader(world, isv)
-
-        async def credited(**filters: Any) -> list[int]:
-            return [total.credited for total in (await reader.usage(**filters)).totals]
-
-        for within in ({}, {"state": UsageState.BILLED}, {"campaign_ref": campaign}):
-            assert await credited(**within) == [PRICE // 2]
-        assert await credited(state=UsageState.PENDING) == [0]
-        assert await credited(campaign_ref=uuid7()) == await credited(occurred_from=APRIL) == []
-        stranger = await Reader(world, await world.isv()).usage()
-        assert stranger.totals == []
-
-    @pytest.mark.parametrize("format_", [Format.XLSX, Format.PDF])
-    async def test_files_hold_them_as_well(self, world: World, isv: UUID, format_: Format) -> None:
-        await fill_in_seller(world)
-        books = Books(world, isv)
-        entry = (await books.unit(accepted=NOON)).entry_id
-        await books.close(MARCH_CLOSES)
-        await books.credit(entry, 50, at=APRIL)
-        await books.unit(at=APRIL, replaces_id=entry)
-        async with world.reading(isv) as session:
-            work = await export.as_document(
-                session,
-                UNKNOWN,
-                Filters(),
-                wanted=format_,
-                language=Language.EN,
-                group_by=GroupBy.CAMPAIGN,
-                public_url="https://api.example",
-            )
-            table = await export.as_table(session, KEYRING, Filters())
-        assert work()
-        first, second = csv.DictReader(io.StringIO(table().decode(), newline=""))
-        assert (first["credited"], first["replaces_entry_id"]) == (str(PRICE // 2), "")
-        assert (second["credited"], second["replaces_entry_id"]) == ("0", first["entry_id"])
-
-
 class TestExport:
     async def test_the_table_holds_every_line(self, world: World, isv: UUID) -> None:
         made = await one_of_each(world, isv)
@@ -372,6 +296,27 @@ class TestExport:
         assert [row["amount"] for row in rows] == [str(PRICE)] * 5
         assert rows[0]["dossier"].startswith("/v1/qualifications/qual_")
         assert text.splitlines()[0].startswith("entry_id,unit_key,generation,")
+
+    async def test_a_file_of_what_is_past_expects_nothing(
+        self, world: World, isv: UUID, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made: list[Facts] = []
+        monkeypatch.setattr(export, "usage_xlsx", lambda _: b"")
+        monkeypatch.setattr(export, "document", made.append)
+        await world.meter(isv)
+        for until in (APRIL, APRIL + timedelta(microseconds=1), None):
+            async with world.reading(isv, APRIL) as session:
+                work = await export.as_document(
+                    session,
+                    UNKNOWN,
+                    Filters(occurred_to=until),
+                    wanted=Format.XLSX,
+                    language=Language.EN,
+                    group_by=GroupBy.CAMPAIGN,
+                    public_url="https://api.example",
+                )
+            work()
+        assert [one.forecast is not None for one in made] == [False, True, True]
 
     async def test_an_export_is_bounded(
         self, world: World, isv: UUID, monkeypatch: pytest.MonkeyPatch
