@@ -1,6 +1,6 @@
 """No free rides: a company worked far that the ISV contracts itself is billed."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -126,6 +126,27 @@ class TestReport:
         (worked,) = await stock(await site(world))
         await qualify(worked)
         assert refused(await contracted(worked)) == (409, "already-qualified")
+
+    async def test_who_was_found_to_be_known_before_is_billed_by_no_contract(
+        self, world: World
+    ) -> None:
+        """What was voided as already known does not come back as a free ride."""
+        (worked,) = await stock(await site(world))
+        one = await qualify(worked)
+        found = datetime.fromisoformat((await worked.read())["created_at"]).date()
+        contacts = [
+            {"on": (found - timedelta(days=9)).isoformat(), "direction": direction}
+            for direction in ("from_partner", "to_partner")
+        ]
+        proof = {"kind": "already_known_proof", "description": "Mails.", "contacts": contacts}
+        made = await one.dispute(criterion="already_known", evidence=[proof])
+        assert made.status_code == 201, made.text
+        assert (await one.answer()).status_code == 200
+        assert (await one.decide("voided")).status_code == 200
+        answer = await contracted(worked)
+        assert refused(answer) == (409, "not-a-free-ride")
+        failing = [one["criterion"] for one in answer.json()["criteria"] if not one["passed"]]
+        assert failing == ["free_ride.not_known_before"]
 
     async def test_nobody_contracts_tomorrow(self, world: World) -> None:
         worked = await left(world)

@@ -16,7 +16,7 @@ async def check_uninvolved(
 
     Raises:
         DeciderInvolvedError: he is its hunter, submitted it, audited a touch, confirmed evidence,
-            gave an override there, or is one of the reporters.
+            marked a partner's request, gave an override there, or is one of the reporters.
     """
     if principal.staff_id is None or principal.staff_id == candidate.hunter_id:
         raise DeciderInvolvedError

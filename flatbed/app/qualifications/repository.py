@@ -19,6 +19,7 @@ from flatbed.app.candidates.models import (
 )
 from flatbed.app.candidates.rules.stages import Stage
 from flatbed.app.candidates.rules.touches import Side
+from flatbed.app.qualifications.guarantee.models import PartnerRequest
 from flatbed.app.qualifications.models import (
     Dispute,
     DisputeCard,
@@ -145,7 +146,7 @@ async def open_review(
 
 
 async def had_a_hand(session: TenantReadSession, candidate_id: UUID, actor: str) -> bool:
-    """Whether the actor reached out, audited, confirmed evidence, gave an override or submitted."""
+    """Whether the actor reached out, audited, confirmed, marked, gave an override or submitted."""
     statement = select(
         or_(
             exists().where(
@@ -164,6 +165,13 @@ async def had_a_hand(session: TenantReadSession, candidate_id: UUID, actor: str)
                 EvidenceConfirmation.tenant_id == session.tenant_id,
                 EvidenceConfirmation.candidate_id == candidate_id,
                 EvidenceConfirmation.actor == actor,
+            ),
+            exists().where(
+                PartnerRequest.tenant_id == session.tenant_id,
+                PartnerRequest.marked_by == actor,
+                Qualification.tenant_id == PartnerRequest.tenant_id,
+                Qualification.id == PartnerRequest.qualification_id,
+                Qualification.candidate_id == candidate_id,
             ),
             # What waited for room was submitted by another than moved it.
             exists().where(

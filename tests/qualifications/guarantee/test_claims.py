@@ -175,6 +175,20 @@ class TestDecide:
         compliance = (await world.staff("compliance")).at(one.site.isv)
         assert (await one.decide(compliance)).status_code == 200
 
+    async def test_a_lead_who_marked_a_request_of_the_partner_does_not_confirm_it(
+        self, world: World
+    ) -> None:
+        """What he marked may have stopped the clock that he would judge by."""
+        one = await withdrawn(world)
+        listed = await one.site.isv.client.read(f"{one.unit.worked.path}/touchpoints")
+        touch = next(row for row in listed["data"] if row["side"] == "partner")
+        await one.site.lead.made(
+            f"{one.unit.path}/partner-requests", {"touchpoint_id": touch["id"]}
+        )
+        assert refused(await one.decide()) == (403, "decider-involved")
+        other = await world.staff("lead", new=True)
+        assert (await one.decide(other.at(one.site.isv))).status_code == 200
+
     async def test_the_isv_does_not_decide(self, world: World) -> None:
         one = await withdrawn(world)
         assert (await one.decide(one.site.isv.client)).status_code == 403

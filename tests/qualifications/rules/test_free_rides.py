@@ -39,6 +39,10 @@ class TestJudge:
     def test_while_the_work_goes_on_there_is_no_last_day(self) -> None:
         assert not failing(date(2030, 1, 1), REACHED, None)
 
+    def test_who_was_known_before_is_no_fruit_of_the_work_either(self) -> None:
+        results = judge(ENDED, REACHED, ENDED, known_before=True)
+        assert [one.criterion for one in results if not one.passed] == [RideCriterion.NEW]
+
     @given(DAYS, DAYS, DAYS)
     def test_it_says_of_each_criterion_once(
         self, contracted: date, reached: date, ended: date

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 
 from flatbed.app.candidates.models import Candidate, Transition
 from flatbed.app.candidates.rules.stages import Stage
 from flatbed.app.qualifications.free_rides.models import FreeRide
+from flatbed.app.qualifications.models import Dispute, Qualification
+from flatbed.app.qualifications.rules.already_known import ALREADY_KNOWN
 from flatbed.tenants.kit.cursors import Window
 from flatbed.tenants.kit.database.columns import word
 from flatbed.tenants.kit.database.session import TenantReadSession
@@ -57,6 +59,21 @@ async def page(session: TenantReadSession, window: Window, filters: Filters) -> 
         statement = statement.where(beyond)
     statement = statement.order_by(FreeRide.updated_at, FreeRide.id)
     return (await session.scalars(statement.limit(window.limit))).all()
+
+
+async def is_known_before(session: TenantReadSession, candidate_id: UUID) -> bool:
+    """Whether a unit of the candidate was voided since the ISV had known the company."""
+    statement = select(
+        exists().where(
+            Dispute.tenant_id == session.tenant_id,
+            Dispute.criterion == ALREADY_KNOWN,
+            Dispute.decision.in_([word("voided"), word("replaced")]),
+            Qualification.tenant_id == Dispute.tenant_id,
+            Qualification.id == Dispute.qualification_id,
+            Qualification.candidate_id == candidate_id,
+        )
+    )
+    return bool(await session.scalar(statement))
 
 
 async def reached_far(session: TenantReadSession, candidate: Candidate) -> datetime | None:

@@ -178,6 +178,7 @@ async def _judge(
         row.contracted_on,
         None if reached_at is None else reached_at.astimezone(zone).date(),
         None if ended_at is None else ended_at.astimezone(zone).date(),
+        known_before=await repository.is_known_before(session, candidate.id),
     )
     if not all(one.passed for one in results):
         criteria = [

@@ -14,6 +14,7 @@ class RideCriterion(StrEnum):
     WORKED = "free_ride.worked"
     AFTER = "free_ride.contracted_after"
     WITHIN = "free_ride.within_180_days"
+    NEW = "free_ride.not_known_before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,11 @@ class RideResult:
 
 
 def judge(
-    contracted_on: date, reached_on: date | None, ended_on: date | None
+    contracted_on: date,
+    reached_on: date | None,
+    ended_on: date | None,
+    *,
+    known_before: bool = False,
 ) -> tuple[RideResult, ...]:
     """Say whether the ISV contracted a company that had been worked far, within the time.
 
@@ -37,6 +42,7 @@ def judge(
         reached_on: when the candidate first stood in `discovering` or further; None: never.
         ended_on: when the work ended, by the candidate's exit or with the campaign, whatever came
             first; None while it goes on.
+        known_before: a unit of the candidate was voided since the ISV had known the company.
     """
     last = None if ended_on is None else ended_on + WINDOW
     return (
@@ -54,5 +60,10 @@ def judge(
             RideCriterion.WITHIN,
             last is None or contracted_on <= last,
             "the work goes on" if last is None else f"worked until {ended_on}, counts to {last}",
+        ),
+        RideResult(
+            RideCriterion.NEW,
+            not known_before,
+            "found to be known before" if known_before else "not found to be known before",
         ),
     )
