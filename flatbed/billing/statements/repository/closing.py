@@ -7,16 +7,17 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    BindParameter,
     Select,
     Text,
     Uuid,
     and_,
+    bindparam,
     exists,
     func,
     insert,
     literal,
     select,
-    union,
     update,
 )
 from sqlalchemy.orm import aliased
@@ -72,23 +73,14 @@ async def has_findings(session: TenantReadSession) -> bool:
     return bool(await session.scalar(statement))
 
 
-async def unsettled(session: TenantReadSession, until: datetime) -> Sequence[UUID]:
+async def unsettled(session: TenantReadSession, until: datetime) -> list[UUID]:
     """The entries that no closing has settled: one of years does not read the years before.
 
     Those of open periods that began at ``until`` or before, and what the last closing held. Each
     closing settles all else of the periods before it, and tells again of what it does not.
-
-    Their ids are a step of their own: what they are looked up by is known to the planner only
-    then, and no statistics of a ledger tell of a period that has just begun.
     """
-    fresh = (
-        select(UsageEntry.id)
-        .join(Period, _of(Period, UsageEntry.period_id))
-        .where(
-            UsageEntry.tenant_id == session.tenant_id,
-            Period.status == "open",
-            Period.starts_at <= until,
-        )
+    begun = select(Period.id).where(
+        Period.tenant_id == session.tenant_id, Period.status == "open", Period.starts_at <= until
     )
     last = (
         select(Statement.period_id)
@@ -97,16 +89,28 @@ async def unsettled(session: TenantReadSession, until: datetime) -> Sequence[UUI
         .limit(1)
         .scalar_subquery()
     )
-    held = (
-        select(StatementRest.entry_id)
-        .join(Statement, _of(Statement, StatementRest.statement_id))
-        .where(
-            StatementRest.tenant_id == session.tenant_id,
-            Statement.period_id == last,
-            StatementRest.fate.in_(sorted(HELD)),
-        )
+    told = select(Statement.id).where(
+        Statement.tenant_id == session.tenant_id, Statement.period_id == last
     )
-    return (await session.scalars(union(fresh, held))).all()
+    fresh = select(UsageEntry.id).where(
+        UsageEntry.tenant_id == session.tenant_id,
+        UsageEntry.period_id.in_(_spelled((await session.scalars(begun)).all())),
+    )
+    held = select(StatementRest.entry_id).where(
+        StatementRest.tenant_id == session.tenant_id,
+        StatementRest.statement_id.in_(_spelled((await session.scalars(told)).all())),
+        StatementRest.fate.in_(sorted(HELD)),
+    )
+    return [*{*await session.scalars(fresh), *await session.scalars(held)}]
+
+
+def _spelled(ids: Sequence[UUID]) -> BindParameter[Any]:
+    """Written into the statement, so that it is planned for them.
+
+    A period that has just begun holds few entries, where a plan for any period takes it for one
+    of those that hold them all.
+    """
+    return bindparam(None, ids, type_=Uuid(), expanding=True, literal_execute=True)
 
 
 async def refunds(
