@@ -11,16 +11,20 @@ from typing import Annotated
 
 import typer
 
+from flatbed.app.cli.fake_stripe import serve_fake
 from flatbed.app.cli.output import FOUND, answer, console, errors, told
 from flatbed.app.cli.serving import serve_http, work_jobs
 from flatbed.app.demo import record, run, tables
+from flatbed.app.demo.account import Account, serving, shared_account
 from flatbed.app.demo.cast import Cast
 from flatbed.app.demo.client import JSON, DemoError
 from flatbed.app.demo.processes import HOST, Processes, free_port, url_of
 from flatbed.app.demo.scale.plan import Scale
 from flatbed.app.demo.scale.repository import analyze
 from flatbed.app.demo.scale.seed import seed as fill
+from flatbed.app.demo.seed import SMALL, Size
 from flatbed.app.demo.teller import Teller
+from flatbed.app.demo.till import Till
 from flatbed.app.home import settled
 from flatbed.app.permissions import PERMISSIONS
 from flatbed.app.wiring import build
@@ -44,19 +48,25 @@ def run_(
         int | None, typer.Option(help="Port of the server; 8080 or a free one unless told.")
     ] = None,
     *,
+    small: Annotated[
+        bool, typer.Option("--small", help="A world of few companies: over in half a minute.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Start a server, seed a fresh sandbox realm, play one campaign, and go on serving.
+    """Seed a fresh sandbox realm, play one campaign, bill it, and go on serving.
 
-    With DEMO_EXIT=1 it ends when the campaign is played.
+    Starts server, worker and a fake Stripe. Ends with the invoice paid there, its lines' evidence
+    opened, a credit after a guarantee case, and a reconciliation without findings; what does not
+    hold ends it with exit code 1. With DEMO_EXIT=1 it does not go on serving.
     """
     teller = _teller(as_json=as_json)
     with _failing(), told():
         chosen = free_port(port)
-        with settled(KernelSettings()) as found:
+        with settled(KernelSettings()) as found, shared_account(found.data_dir) as account:
             settings = found.model_copy(update={"public_url": url_of(chosen)})
-            with _processes(settings, chosen) as processes:
-                asyncio.run(_all(settings, processes, teller, as_json=as_json))
+            with _processes(settings, chosen, account) as processes:
+                work = _all(settings, processes, account, teller, small=small, as_json=as_json)
+                asyncio.run(work)
 
 
 @app.command()
@@ -108,14 +118,14 @@ def play(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Play the campaign in the realm that var/demo.json names; each time with a new campaign."""
+    """Play and bill it in the realm that var/demo.json names; each time with a new campaign."""
     teller = _teller(as_json=as_json)
     with _failing(), told():
         found = asyncio.run(_play(teller, base_url))
     _summary(found, as_json=as_json)
 
 
-def _processes(settings: KernelSettings, port: int) -> Processes:
+def _processes(settings: KernelSettings, port: int, account: Account) -> Processes:
     def serve() -> None:
         configure()
         serve_http(settings, HOST, port)
@@ -124,24 +134,38 @@ def _processes(settings: KernelSettings, port: int) -> Processes:
         configure()
         work_jobs(settings)
 
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return Processes(url_of(port), settings.data_dir, {"serve": serve, "worker": worker})
+    commands = {"serve": serve, "worker": worker}
+    if account.serves:
+        webhook_url = f"{url_of(port)}/stripe/webhooks"
+        commands["fake-stripe"] = serving(account, webhook_url, serve_fake)
+    return Processes(url_of(port), settings.data_dir, commands)
 
 
 async def _all(
-    settings: KernelSettings, processes: Processes, teller: Teller, *, as_json: bool
+    settings: KernelSettings,
+    processes: Processes,
+    account: Account,
+    teller: Teller,
+    *,
+    small: bool,
+    as_json: bool,
 ) -> None:
-    url = processes.base_url
-    with teller.part("start"):
-        await processes.ready()
-        teller.say(f"server {url}, reference {url}/docs, logs {settings.data_dir}/demo-*.log")
-    async with run.client_of(url) as http:
+    url, folder = processes.base_url, settings.data_dir
+    async with run.client_of(url) as http, run.client_of(account.base_url) as stripe:
+        with teller.part("start"):
+            till = Till(stripe, account.known["key"])
+            await processes.ready()
+            await till.ready()
+            teller.say(f"server {url}, reference {url}/docs, logs {folder}/demo-*.log")
+            teller.say(f"fake Stripe {account.base_url}")
         cast = await run.fresh_realm(settings, http)
         teller.say(f"sandbox realm {cast.realm}")
-        found = await run.seed_realm(cast, teller, settings.data_dir, url)
-        found = await run.play_story(cast, teller, settings.data_dir, url, found)
+        size = SMALL if small else Size()
+        found = await run.seed_realm(cast, teller, folder, url, size, account.known, till)
+        compare = run.comparing(settings)
+        found = await run.play_story(cast, teller, folder, url, found, till, compare)
     tables.seconds(teller)
-    teller.say(f"clients and their secrets: {settings.data_dir / record.FILE}")
+    teller.say(f"clients and their secrets: {folder / record.FILE}")
     if as_json:
         _summary(found, as_json=True)
     if os.environ.get(EXIT) == "1":
@@ -197,9 +221,11 @@ async def _play(teller: Teller, base_url: str | None) -> JSON:
     found = record.read(folder)
     url = (base_url or found["base_url"]).rstrip("/")
     found["base_url"] = url
-    async with run.client_of(url) as http:
+    known = found["objects"].get("stripe", {"base_url": url})
+    async with run.client_of(url) as http, run.client_of(known["base_url"]) as stripe:
         cast = record.reopened(http, found)
-        return await run.play_story(cast, teller, folder, url, found)
+        till = run.till_of(stripe, found["objects"])
+        return await run.play_story(cast, teller, folder, url, found, till)
 
 
 def _teller(*, as_json: bool) -> Teller:

@@ -54,11 +54,29 @@ def fake_stripe(
         if not _is_test_key(key):
             refuse("the fake takes a test key: sk_test_…")
         secret = webhook_secret or f"whsec_{secrets.token_hex(16)}"
-        validator = _validator()
         try:
-            asyncio.run(_serve(port, state, webhook_url, secret, key, validator))
+            serve_fake(port, state, webhook_url, secret, key)
         except StateFileError as error:
             refuse(str(error))
+
+
+def serve_fake(
+    port: int, state: Path | None, webhook_url: str | None, secret: str, key: str
+) -> None:
+    """Serve a fake Stripe until interrupted.
+
+    Args:
+        port: on this machine; 0: any.
+        state: the file that remembers it; None: it forgets.
+        webhook_url: where events are sent; None: nowhere.
+        secret: what they are signed with.
+        key: the secret key that it accepts.
+
+    Raises:
+        CannotListenError: another program has the port.
+        StateFileError: the file is none of its own.
+    """
+    asyncio.run(_serve(port, state, webhook_url, secret, key, _validator()))
 
 
 def _is_test_key(key: str) -> bool:
@@ -93,7 +111,7 @@ async def _serve(
     except OSError as error:
         raise CannotListenError(f"cannot listen on {HOST}:{port}: {error.strerror}") from None
     base = f"http://{HOST}:{listener.getsockname()[1]}"
-    async with httpx.AsyncClient(timeout=WEBHOOK_SECONDS) as client:
+    async with httpx.AsyncClient(timeout=WEBHOOK_SECONDS, trust_env=False) as client:
         endpoint = (
             Endpoint(poster(client, webhook_url), secret, frozenset(SUBSCRIBED))
             if webhook_url

@@ -92,9 +92,20 @@ def mixed(number: int) -> list[Behaviour]:
     return [behaviour for _, behaviour in sorted(pool, key=lambda one: one[0])]
 
 
-def script(behaviour: Behaviour, dice: random.Random) -> tuple[Beat, ...]:
-    """The touches of one candidate, about ten of them."""
-    start = dice.randint(0, 7)
+SPAN: Final = 180
+"""Simulated days over which the touches of a realm are spread."""
+REPLYING: Final = 2
+"""One in so many of the pushed ones says a word at all."""
+
+
+def script(behaviour: Behaviour, dice: random.Random, span: int = SPAN) -> tuple[Beat, ...]:
+    """The touches of one candidate, within a span of days.
+
+    Args:
+        behaviour: who carries the load.
+        dice: the seeded source of chance.
+        span: days; a script that is longer begins on the first and is cut.
+    """
     beats: tuple[Beat, ...]
     if behaviour is Behaviour.SELF_DRIVEN:
         beats = GOLDEN[: dice.choice((8, 10, 12, 13))]
@@ -102,13 +113,19 @@ def script(behaviour: Behaviour, dice: random.Random) -> tuple[Beat, ...]:
         beats = _reactive(dice)
     else:
         beats = _pushed(dice)
-    return tuple(replace(beat, day=beat.day + start) for beat in beats)
+    return later(beats, dice.randint(0, max(0, span - beats[-1].day)), span)
+
+
+def later(beats: tuple[Beat, ...], days: int, span: int = SPAN) -> tuple[Beat, ...]:
+    """The same touches so many days later, as far as they fall into the span."""
+    return tuple(replace(beat, day=beat.day + days) for beat in beats if beat.day + days <= span)
 
 
 def _reactive(dice: random.Random) -> tuple[Beat, ...]:
+    """He answers whoever asks, and is curious once perhaps; a letter every other week."""
     known = Via.SYSTEM if dice.random() < dice.random() else Via.HUNTER
     curious = (Beat(28, "P2", Via.AUDITED, Step.DISCOVERING), Beat(29, "answer"))
-    return (
+    first = (
         Beat(1, "push"),
         Beat(7, "push"),
         Beat(9, "P1", Via.SYSTEM, Step.ENGAGED),
@@ -120,11 +137,17 @@ def _reactive(dice: random.Random) -> tuple[Beat, ...]:
         Beat(26, "P1", known),
         *(curious if dice.randint(0, 1) else (Beat(31, "push"),)),
     )
+    rounds = (
+        (Beat(day, "push"), Beat(day + 3, "P1", known), Beat(day + 4, "answer"))
+        for day in range(40, 40 + 14 * dice.randint(2, 3), 14)
+    )
+    return (*first, *(beat for one in rounds for beat in one))
 
 
 def _pushed(dice: random.Random) -> tuple[Beat, ...]:
-    pushes = [Beat(1 + 4 * n, "push") for n in range(dice.randint(7, 9))]
-    if dice.randint(0, 1):
+    """We write and write; half of them never answer."""
+    pushes = [Beat(1 + 7 * n, "push") for n in range(dice.randint(14, 17))]
+    if dice.randrange(REPLYING):
         return tuple(pushes)
-    replies = [Beat(10, "P1", Via.SYSTEM, Step.ENGAGED), Beat(22, "P1")]
+    replies = [Beat(10, "P1", Via.SYSTEM, Step.ENGAGED), Beat(24, "P1"), Beat(59, "P1")]
     return tuple(sorted((*pushes, *replies), key=lambda beat: beat.day))

@@ -1,6 +1,6 @@
 """Who plays in the demo: the agency's people, the ISVs and their clients, in one realm."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -12,6 +12,11 @@ from flatbed.tenants.access.principal import Role
 from flatbed.tenants.access.scopes import SIGNALS
 
 INTEGRATION_SCOPES = (SIGNALS, "campaigns:read", "pipeline:read", "usage:read")
+MAIL_PATH = "mail path"
+"""The agency's client that delivers what arrives by mail, for ISVs without an integration."""
+
+SECOND = 2
+"""Of a month: not its first day, which a zone east or west of UTC may see in another month."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class Staff:
 
 @dataclass(frozen=True)
 class Isv:
-    """An ISV: its own client, and the integration whose touches are `system`."""
+    """An ISV: its owner's client, its other users', and who delivers touches that are `system`."""
 
     id: str
     slug: str
@@ -35,6 +40,7 @@ class Isv:
     currency: str
     client: Client
     integration: Client
+    users: tuple[Client, ...] = ()
 
 
 @dataclass
@@ -54,7 +60,9 @@ class Cast:
     def clients(self) -> list[Client]:
         """Every client, the administration first."""
         agency = [self.admin, *(one.client for one in self.staff)]
-        return agency + [client for isv in self.isvs for client in (isv.client, isv.integration)]
+        isvs = [client for isv in self.isvs for client in (isv.client, *isv.users, isv.integration)]
+        # The mail path serves several ISVs; here it stands once, and for none of them.
+        return list({one.client_id: one.at(None) for one in (*agency, *isvs)}.values())
 
     async def hire(self, name: str, role: Role) -> Staff:
         """A new staff member with his personal client."""
@@ -66,24 +74,41 @@ class Cast:
         self.staff.append(staff)
         return staff
 
-    async def enrol(self, isv: JSON) -> Isv:
-        """A new ISV with its client and its integration."""
+    async def enrol(
+        self,
+        isv: JSON,
+        users: Sequence[tuple[str, Sequence[str]]] = (),
+        mail_path: Client | None = None,
+    ) -> Isv:
+        """A new ISV with the clients of its owner and its other users.
+
+        Args:
+            isv: the organization.
+            users: their part, and the scopes of their client.
+            mail_path: who delivers its touches; None: an integration of its own.
+        """
         made = await self.admin.post("/v1/organizations", isv)
         owner = {"kind": "isv", "organization_id": made["id"]}
+        slug = made["slug"]
         scopes = PERMISSIONS.scopes_of(Role.ISV_CLIENT) - {SIGNALS}
         new = Isv(
             id=made["id"],
-            slug=made["slug"],
+            slug=slug,
             name=made["name"],
             country=made["country"],
             currency=made["currency"],
-            client=await self._client(made["slug"], owner, scopes),
-            integration=await self._client(
-                f"{made['slug']} integration", owner, INTEGRATION_SCOPES
-            ),
+            client=await self._client(f"{slug} owner", owner, scopes),
+            integration=mail_path.at(made["id"])
+            if mail_path
+            else await self._client(f"{slug} integration", owner, INTEGRATION_SCOPES),
+            users=tuple([await self._client(f"{slug} {part}", owner, may) for part, may in users]),
         )
         self.isvs.append(new)
         return new
+
+    async def mail_path(self) -> Client:
+        """The agency's own delivery of what arrives by mail: it counts as `system`."""
+        return await self._client(MAIL_PATH, {"kind": "agency"}, (SIGNALS,))
 
     async def _client(self, name: str, owner: JSON, scopes: Iterable[str]) -> Client:
         body: JSON = {"name": name, "owner": owner, "scopes": sorted(scopes)}
@@ -117,11 +142,19 @@ class Calendar:
     start: datetime
 
     @classmethod
-    async def begin(cls, cast: Cast) -> "Calendar":
-        """The next morning, 08:00 UTC, with the realm's clock moved there."""
+    async def begin(cls, cast: Cast, first: int | None = None) -> "Calendar":
+        """The next morning, 08:00 UTC, with the realm's clock moved there.
+
+        Args:
+            cast: whose clock it is.
+            first: a day that is to be the second of a month, so that a month holds what follows;
+                the begin waits for it.
+        """
         now = await cast.now()
-        morning = now.replace(hour=8, minute=0, second=0, microsecond=0)
-        start = morning if morning > now else morning + timedelta(days=1)
+        start = now.replace(hour=8, minute=0, second=0, microsecond=0)
+        start += timedelta(days=start <= now)
+        while first is not None and (start + timedelta(days=first)).day != SECOND:
+            start += timedelta(days=1)
         await cast.until(start)
         return cls(start)
 

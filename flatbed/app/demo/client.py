@@ -8,6 +8,7 @@ import httpx
 
 JSON = dict[str, Any]
 UNAUTHORIZED = 401
+PAGE = 200
 
 
 class DemoError(Exception):
@@ -35,8 +36,8 @@ class Client:
     tenant: str | None = None
     token: _Token = field(default_factory=_Token, repr=False)
 
-    def at(self, tenant: str) -> "Client":
-        """The same client, acting for an ISV."""
+    def at(self, tenant: str | None) -> "Client":
+        """The same client, acting for an ISV, or for none."""
         return replace(self, tenant=tenant)
 
     async def send(
@@ -69,6 +70,24 @@ class Client:
         _body("GET", path, found)
         answer = await self.send("PATCH", path, body, version=version_of(found))
         return _body("PATCH", path, answer)
+
+    async def put(self, path: str, body: JSON, *, version: int | None = None) -> JSON:
+        """PUT what stands there under its ETag, or under the version told; the new body."""
+        if version is None:
+            found = await self.send("GET", path.removesuffix("/terms"))
+            _body("GET", path, found)
+            version = version_of(found)
+        return _body("PUT", path, await self.send("PUT", path, body, version=version))
+
+    async def pages(self, path: str) -> list[JSON]:
+        """Everything that a list holds, page by page."""
+        mark = "&" if "?" in path else "?"
+        page = await self.get(f"{path}{mark}limit={PAGE}")
+        found: list[JSON] = page["data"]
+        while page["has_more"]:
+            page = await self.get(f"{path}{mark}limit={PAGE}&cursor={page['next_cursor']}")
+            found += page["data"]
+        return found
 
     async def refused(
         self, path: str, body: JSON | None, status: int, code: str, *, version: int | None = None

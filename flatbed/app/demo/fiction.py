@@ -1,46 +1,18 @@
 """The fictitious names and numbers of the demo; every domain ends in `.example`."""
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from flatbed.app.demo.client import JSON
 
-ISVS: Final[Sequence[JSON]] = (
-    {
-        "slug": "leuchtturm-software",
-        "name": "Leuchtturm Software GmbH",
-        "country": "DE",
-        "time_zone": "Europe/Berlin",
-        "currency": "EUR",
-    },
-    {
-        "slug": "donau-analytics",
-        "name": "Donau Analytics GmbH",
-        "country": "AT",
-        "time_zone": "Europe/Vienna",
-        "currency": "EUR",
-    },
-    {
-        "slug": "gotthard-cloud",
-        "name": "Gotthard Cloud AG",
-        "country": "CH",
-        "time_zone": "Europe/Zurich",
-        "currency": "CHF",
-    },
+HUNTERS: Final = (
+    *("Clara Vogt", "Deniz Aydin", "Emil Brandt", "Frieda Holl", "Georg Imhof", "Hanna Jost"),
+    *("Ivo Keller", "Jule Lorenz", "Kilian Moser", "Lena Nowak", "Mats Obermaier", "Nora Pohl"),
 )
 LEADS: Final = ("Anna Lindner", "Bernd Kastner")
-HUNTERS: Final = ("Clara Vogt", "Deniz Aydin", "Emil Brandt", "Frieda Holl")
-OFFERINGS: Final[Sequence[JSON]] = (
-    {"name": "Leuchtturm Backup", "category": "data protection"},
-    {"name": "Donau Insight", "category": "analytics"},
-    {"name": "Gotthard Workspace", "category": "collaboration"},
-)
-PRICES: Final[Sequence[JSON]] = (
-    {"name": "Qualified partner, euro", "currency": "EUR", "unit_price": 450_000},
-    {"name": "Qualified partner, franc", "currency": "CHF", "unit_price": 480_000},
-)
+FINANCE: Final = "Gesa Thiel"
+COMPLIANCE: Final = "Henrik Maas"
 PLACES: Final = (
     *("Nordhessen", "Ostsee", "Bergisch", "Allgäu", "Emsland", "Spreewald", "Saar", "Harz"),
     *("Vogtland", "Eifel", "Uckermark", "Lausitz", "Taunus", "Chiemgau", "Altmark", "Sauerland"),
@@ -48,17 +20,19 @@ PLACES: Final = (
     *("Emmental", "Engadin", "Aargau", "Toggenburg", "Rheintal", "Wallis"),
 )
 KINDS: Final = ("Systemhaus", "Datentechnik", "Netzwerke", "IT-Service")
+MORE_KINDS: Final = ("Informatik", "Rechenzentrum", "Software", "Digital")
 SUFFIX_OF: Final = {"DE": "GmbH", "AT": "GmbH", "CH": "AG"}
 FIRST_AT, FIRST_CH = PLACES.index("Pinzgau"), PLACES.index("Emmental")
 FORENAMES: Final = ("Martin", "Sabine", "Jonas", "Petra", "Lukas", "Heike", "Stefan", "Carla")
 SURNAMES: Final = ("Ahrens", "Bichler", "Conrad", "Dreher", "Egger", "Fuchs", "Gruber", "Hauser")
+ALL_KINDS: Final = (*KINDS, *MORE_KINDS)
 FULL_FIT: Final = 60
 """Employees from which capacity is full."""
 
 
 @dataclass(frozen=True)
 class Company:
-    """A company of the demo's world, and two of its people."""
+    """A company of the demo's world, and three of its people."""
 
     name: str
     domain: str
@@ -69,6 +43,7 @@ class Company:
     managed: bool
     chief: str
     second: str
+    third: str
 
     def registry(self, group_id: str | None = None) -> JSON:
         """What the agency's registry holds of it."""
@@ -112,10 +87,10 @@ def companies(number: int, dice: random.Random, tag: str = "") -> list[Company]:
 
 def _company(n: int, dice: random.Random, tag: str) -> Company:
     place = PLACES[n % len(PLACES)]
-    kind = KINDS[(n + n // len(PLACES)) % len(KINDS)]
+    kind = ALL_KINDS[(n + n // len(PLACES)) % len(ALL_KINDS)]
     found = n % len(PLACES)
     country = "DE" if found < FIRST_AT else "AT" if found < FIRST_CH else "CH"
-    people = dice.sample(SURNAMES, 2)
+    people = dice.sample(SURNAMES, 3)
     return Company(
         name=f"{place} {kind}{tag} {SUFFIX_OF[country]}",
         domain=domain_of(f"{place} {kind}{tag}"),
@@ -126,4 +101,12 @@ def _company(n: int, dice: random.Random, tag: str) -> Company:
         managed=True,
         chief=f"{dice.choice(FORENAMES)} {people[0]}",
         second=f"{dice.choice(FORENAMES)} {people[1]}",
+        third=f"{dice.choice(FORENAMES)} {people[2]}",
     )
+
+
+def twin(company: Company) -> Company:
+    """The same company as somebody else has written it down."""
+    name = company.name.removesuffix(" GmbH").removesuffix(" AG")
+    domain = company.domain.removesuffix(".example")
+    return replace(company, name=f"{name} Gruppe", domain=f"{domain}-gruppe.example")

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from flatbed.app.demo.client import JSON
 from flatbed.app.demo.fiction import Company
 
 ARGUMENT: Final = (
@@ -59,3 +60,52 @@ def theirs(cls: str, number: int) -> str:
     """The partner's words; the number varies them."""
     choices = _THEIRS[cls]
     return choices[number % len(choices)]
+
+
+def facts(company: Company, trigger_on: str) -> list[JSON]:
+    """What the press, the register and its own pages say of a company, the weightiest first."""
+    site = f"https://{company.domain}"
+    paper = "https://handelsblatt-nord.example"
+    return [
+        {
+            "attribute": "customers",
+            "value": company.customers,
+            "statement": f"{company.customers} customers are named in the annual report.",
+            "source_kind": "annual_report",
+            "source_url": f"{site}/report",
+            "angle": "the base that is already there",
+        },
+        {
+            "attribute": "managed_services",
+            "value": company.managed,
+            "statement": "It runs servers for its customers under contract.",
+            "source_kind": "company_website",
+            "source_url": f"{site}/services",
+            "angle": "contracts instead of projects",
+        },
+        {
+            "statement": "It opened a second site and looks for people.",
+            "source_kind": "press",
+            "source_url": f"{paper}/branche",
+            "trigger_on": trigger_on,
+            "angle": "growth",
+        },
+        {
+            "statement": "Its chief spoke at the regional fair about recurring income.",
+            "source_kind": "press",
+            "source_url": f"{paper}/messe",
+            "angle": "recurring income",
+        },
+        {
+            "statement": "It names partners for storage, and none for what lies above it.",
+            "source_kind": "company_website",
+            "source_url": f"{site}/partner",
+            "angle": "a gap that its own customers see",
+        },
+        {
+            "statement": "The branch of its largest customers has a new duty to report outages.",
+            "source_kind": "press",
+            "source_url": f"{paper}/pflichten",
+            "angle": "what its customers will be asked for",
+        },
+    ]

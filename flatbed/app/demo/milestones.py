@@ -2,7 +2,7 @@
 
 from flatbed.app.demo import lines
 from flatbed.app.demo.behaviours import Beat, Step, Via
-from flatbed.app.demo.work import Case
+from flatbed.app.demo.work import LEAST_FACTS, Case
 
 PLAN_FIELDS = {
     "revenue_target": 60_000_000,
@@ -33,9 +33,11 @@ async def log(case: Case, beat: Beat, number: int, *, back: float = 0) -> str:
     )
 
 
-async def targeted(case: Case, day: float, *, thorough: bool = True) -> None:
-    """Research until the candidate may be written to."""
-    await case.research(day, thorough=thorough)
+async def targeted(
+    case: Case, day: float, *, thorough: bool = True, people: int = 2, facts: int = LEAST_FACTS
+) -> None:
+    """Research until the candidate may be written to; thorough: its credit too."""
+    await case.research(day, people=people, facts=facts)
     await case.judge_all(thorough=thorough)
     await case.advance("profiled")
     await case.argue(lines.ARGUMENT)

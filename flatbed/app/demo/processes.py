@@ -1,4 +1,4 @@
-"""The server and the worker as processes of their own, which end with the demo."""
+"""Server, worker and fake Stripe as processes of their own, which end with the demo."""
 
 import asyncio
 import ctypes
@@ -30,8 +30,8 @@ OK: Final = 200
 PR_SET_PDEATHSIG: Final = 1
 
 
-def free_port(wanted: int | None) -> int:
-    """The wanted port, else 8080, else one that is free.
+def free_port(wanted: int | None, usual: int = PORT) -> int:
+    """The wanted port, else the usual one, else one that is free.
 
     Raises:
         DemoError: the wanted port is taken.
@@ -40,7 +40,7 @@ def free_port(wanted: int | None) -> int:
         if not _is_free(wanted):
             raise DemoError(f"port {wanted} is taken")
         return wanted
-    return PORT if _is_free(PORT) else _any_port()
+    return usual if _is_free(usual) else _any_port()
 
 
 def url_of(port: int) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import httpx
 
-from flatbed.app.demo.cast import Cast, Isv, Staff
+from flatbed.app.demo.cast import MAIL_PATH, Cast, Isv, Staff
 from flatbed.app.demo.client import JSON, Client, DemoError
 
 FILE: Final = "demo.json"
@@ -37,6 +37,9 @@ def contents(base_url: str, cast: Cast, objects: JSON) -> JSON:
                     "name": isv.name,
                     "country": isv.country,
                     "currency": isv.currency,
+                    "client": isv.client.name,
+                    "integration": isv.integration.name,
+                    "users": [one.name for one in isv.users],
                 }
                 for isv in cast.isvs
             ],
@@ -47,10 +50,14 @@ def contents(base_url: str, cast: Cast, objects: JSON) -> JSON:
 
 
 def write(folder: Path, found: JSON) -> Path:
-    """Write the file whole or not at all, readable by this user alone."""
+    """Write the file of a demo."""
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / FILE
-    draft = folder / f"{FILE}.{os.getpid()}"
+    return write_file(folder / FILE, found)
+
+
+def write_file(file: Path, found: JSON) -> Path:
+    """Write a file whole or not at all, readable by this user alone."""
+    draft = file.with_name(f"{file.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OURS_ALONE)
     with os.fdopen(handle, "w", encoding="utf-8") as stream:
@@ -105,9 +112,15 @@ def reopened(http: httpx.AsyncClient, found: JSON) -> Cast:
             one["name"],
             one["country"],
             one["currency"],
-            by_name[one["slug"]],
-            by_name[f"{one['slug']} integration"],
+            by_name[one["client"]],
+            _delivering(by_name[one["integration"]], one["id"]),
+            tuple(by_name[name] for name in one["users"]),
         )
         for one in objects.get("organizations", ())
     ]
     return cast
+
+
+def _delivering(client: Client, organization: str) -> Client:
+    """Who delivers an ISV's touches: the agency's mail path names the ISV, its own client not."""
+    return client.at(organization) if client.name == MAIL_PATH else client

@@ -1,24 +1,31 @@
 """The demo from an empty realm to its tables."""
 
 import secrets
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
 import httpx
 
-from flatbed.app.demo import record, tables
+from flatbed.app.demo import closing, record, tables
 from flatbed.app.demo.cast import Cast
 from flatbed.app.demo.client import JSON, Client, DemoError
+from flatbed.app.demo.closing import Settled
 from flatbed.app.demo.seed import Size, seed
 from flatbed.app.demo.story import play
 from flatbed.app.demo.teller import Teller
+from flatbed.app.demo.till import Till
 from flatbed.app.permissions import PERMISSIONS
 from flatbed.app.wiring import build
+from flatbed.billing.facade import reconcile
+from flatbed.tenants.kit.ids import decode
 from flatbed.tenants.kit.settings import KernelSettings
 from flatbed.tenants.oauth.first_client import create_realm
 
 ADMINISTRATION: Final = "Administration"
 TIMEOUT_SECONDS: Final = 60
+Compare = Callable[[Cast], Awaitable[None]]
+"""Compares the books of a cast's ISVs with Stripe now."""
 
 
 def client_of(base_url: str) -> httpx.AsyncClient:
@@ -52,20 +59,54 @@ async def fresh_realm(settings: KernelSettings, http: httpx.AsyncClient) -> Cast
     return Cast(http, made.realm_id, admin)
 
 
+def till_of(http: httpx.AsyncClient, objects: JSON) -> Till | None:
+    """The fake Stripe that the realm's server collects at, if it is known."""
+    known = objects.get("stripe")
+    return None if known is None else Till(http, known["key"])
+
+
 async def seed_realm(
-    cast: Cast, teller: Teller, folder: Path, base_url: str, size: Size | None = None
+    cast: Cast,
+    teller: Teller,
+    folder: Path,
+    base_url: str,
+    size: Size | None = None,
+    stripe: JSON | None = None,
+    till: Till | None = None,
 ) -> JSON:
     """Seed the realm and write down how to reach it; what the file now holds."""
     with teller.part("seed"):
-        world = await seed(cast, teller, size)
+        world = await seed(cast, teller, size, till)
         tables.seeded(teller, world)
-    found = record.contents(base_url, cast, world.objects())
+    objects = world.objects() | ({} if stripe is None else {"stripe": stripe})
+    found = record.contents(base_url, cast, objects)
     record.write(folder, found)
     return found
 
 
-async def play_story(cast: Cast, teller: Teller, folder: Path, base_url: str, found: JSON) -> JSON:
-    """Play one campaign in a seeded realm and write down what it came to."""
+async def play_story(
+    cast: Cast,
+    teller: Teller,
+    folder: Path,
+    base_url: str,
+    found: JSON,
+    till: Till | None = None,
+    compare: Compare | None = None,
+) -> JSON:
+    """Play one campaign in a seeded realm, bill it, and write down what it came to.
+
+    Args:
+        cast: the realm's people.
+        teller: who tells it.
+        folder: of the file that is written.
+        base_url: where the server answers.
+        found: what the file holds.
+        till: the fake Stripe; None: invoices are not looked at there.
+        compare: compares every ISV's books now; None: the worker's own comparisons are read.
+
+    Raises:
+        DemoError: something was answered otherwise than the method or the books say.
+    """
     objects = found["objects"]
     if "story_campaign" not in objects:
         raise DemoError("this realm is not seeded: run `flatbed demo seed` first")
@@ -73,6 +114,36 @@ async def play_story(cast: Cast, teller: Teller, folder: Path, base_url: str, fo
     with teller.part("play"):
         played = await play(cast, teller, objects, earlier=len(stories), base_url=base_url)
         tables.owed(teller, played, base_url)
-    found["objects"]["stories"] = [*stories, played.objects()]
+    with teller.part("bill"):
+        organization = objects["offerings"][0]["organization"]
+        month = await closing.close_month(cast, teller, played, organization, till)
+        tables.invoice(teller, month, base_url)
+        case, credit = await closing.withdraw(cast, teller, played.units[0], month, till)
+        tables.invoice(teller, credit, base_url)
+    with teller.part("compare"):
+        everything = await closing.everything(cast, till)
+        if compare is not None:
+            await compare(cast)
+        reports = await closing.reports(cast, everything)
+        tables.collected(teller, everything)
+        tables.reconciled(teller, reports)
+    settled = Settled(month, credit, case, everything, reports)
+    found["objects"]["stories"] = [*stories, {**played.objects(), **settled.objects()}]
     record.write(folder, found)
     return found
+
+
+def comparing(settings: KernelSettings) -> Compare:
+    """What `flatbed billing reconcile` does, for the ISVs of one cast."""
+
+    async def compare(cast: Cast) -> None:
+        program = build(settings)
+        try:
+            for isv in cast.isvs:
+                await reconcile(
+                    program.collector, decode("realm", cast.realm), decode("org", isv.id)
+                )
+        finally:
+            await program.close()
+
+    return compare

@@ -1,38 +1,44 @@
-"""The demo's world: ISVs, campaigns, companies, candidates and their touches, all over HTTP."""
+"""The demo's world: agency, ISVs, campaigns and companies, all over HTTP; then their history."""
 
-import asyncio
 import random
 from collections import Counter
-from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
-from flatbed.app.demo import fiction, milestones, stage_setting
-from flatbed.app.demo.behaviours import Beat, Behaviour, Via, mixed, script
-from flatbed.app.demo.cast import Calendar, Cast, Isv, Staff
-from flatbed.app.demo.client import JSON, DemoError
+from flatbed.app.demo import fiction, stage_setting
+from flatbed.app.demo.cast import Calendar, Cast, Isv
+from flatbed.app.demo.catalogue import ISVS, STORY
+from flatbed.app.demo.client import JSON, Client
 from flatbed.app.demo.fiction import Company
+from flatbed.app.demo.history import Running, live, sourced, together
+from flatbed.app.demo.payers import open_accounts
 from flatbed.app.demo.teller import Bar, Teller
-from flatbed.app.demo.work import Case, source
+from flatbed.app.demo.till import Till
 from flatbed.tenants.access.principal import Role
 
 SEED: Final = 20_260
-AT_ONCE: Final = 8
-STRIDE: Final = 5
-"""Days between two moves of the clock; a hunter may log what happened in between."""
-UNFIT_EMPLOYEES: Final = 9
 
 
 @dataclass(frozen=True)
 class Size:
     """How large a world; the default is the demo's."""
 
-    companies: int = 40
-    untouched: int = 6
+    companies: int = 200
+    """In the registry, twins and those of the story among them."""
+    untouched: int = 30
     """Candidates that are sourced and not yet written to."""
     kept_for_story: int = 4
-    groups: int = 3
+    groups: int = 6
+    """Of two companies each."""
+    twins: int = 6
+    """Companies that stand in the registry twice."""
+    days: int = 180
+    """Over which the touches are spread."""
+
+
+SMALL: Final = Size(companies=26, untouched=4, groups=1, twins=2, days=100)
 
 
 @dataclass
@@ -42,11 +48,15 @@ class World:
     offered: list[JSON] = field(default_factory=list)
     campaigns: list[JSON] = field(default_factory=list)
     story_campaign: str = ""
-    story_companies: list[Company] = field(default_factory=list)
     companies: list[JSON] = field(default_factory=list)
     candidates: list[JSON] = field(default_factory=list)
     touchpoints: int = 0
+    contacts: int = 0
+    facts: int = 0
     stages: Counter[str] = field(default_factory=Counter)
+    units: Counter[str] = field(default_factory=Counter)
+    """How the seeded units of all ISVs stand."""
+    disputes: int = 0
 
     def objects(self) -> JSON:
         """For ``var/demo.json``."""
@@ -60,37 +70,40 @@ class World:
         }
 
 
-@dataclass
-class _Player:
-    """A candidate with its script; ``said`` counts the touches of each class."""
+async def seed(
+    cast: Cast, teller: Teller, size: Size | None = None, till: Till | None = None
+) -> World:
+    """Fill an empty realm; the same realm is made each time, but for ids and dates.
 
-    case: Case
-    behaviour: Behaviour
-    beats: tuple[Beat, ...]
-    hour: float
-    said: Counter[str] = field(default_factory=Counter)
-    stuck: bool = False
-    pushed_on: int | None = None
-
-
-async def seed(cast: Cast, teller: Teller, size: Size | None = None) -> World:
-    """Fill an empty realm; the same realm is made each time, but for ids and dates."""
+    Args:
+        cast: the realm with its administration.
+        teller: who tells it.
+        size: how large.
+        till: the fake Stripe at which ISVs leave a payment method; without one none does.
+    """
     size = size or Size()
     dice = random.Random(SEED)  # noqa: S311 - the demo is to be the same each time
     world = World()
     await _people(cast)
     await stage_setting.set_prices(cast)
-    await _campaigns(cast, world)
-    made = fiction.companies(size.companies, dice)
-    with teller.bar("companies", len(made)) as bar:
-        await _registry(cast, world, made, size.groups, bar)
-    world.story_companies = made[: size.kept_for_story]
+    await open_accounts(cast, till)
+    running = await _campaigns(cast, world)
+    made = fiction.companies(size.companies - size.twins, dice)
+    twins = [fiction.twin(one) for one in made[size.kept_for_story :][: size.twins]]
+    with teller.bar("companies", 2 * size.groups + len(twins) + size.kept_for_story) as bar:
+        await _registry(cast, made, twins, size, bar)
     calendar = await Calendar.begin(cast)
-    rest = made[size.kept_for_story :]
+    rest = [*made[size.kept_for_story :], *twins]
     with teller.bar("candidates", len(rest)) as bar:
-        players = await _candidates(cast, world, calendar, rest, size, dice, bar)
-    with teller.bar("touchpoints", sum(len(one.beats) for one in players)) as bar:
-        await _days(cast, world, calendar, players, bar)
+        players = await sourced(
+            cast, running, calendar, rest, dice, bar, untouched=size.untouched, days=size.days
+        )
+    with teller.bar("touchpoints", sum(len(one.beats) for one in players.worked)) as bar:
+        await live(cast, calendar, players.worked, size.days, bar)
+    world.candidates = sorted(players.candidates, key=lambda one: str(one["domain"]))
+    world.touchpoints = sum(case.logged for case in players.cases)
+    world.contacts = sum(len(case.contacts) for case in players.cases)
+    world.facts = sum(len(case.facts) for case in players.cases)
     await _count(cast, world)
     return world
 
@@ -99,158 +112,83 @@ async def _people(cast: Cast) -> None:
     roles = (
         *((name, Role.LEAD) for name in fiction.LEADS),
         *((name, Role.HUNTER) for name in fiction.HUNTERS),
-        ("Gesa Thiel", Role.FINANCE),
-        ("Henrik Maas", Role.COMPLIANCE),
+        (fiction.FINANCE, Role.FINANCE),
+        (fiction.COMPLIANCE, Role.COMPLIANCE),
     )
     for name, role in roles:
         await cast.hire(name, role)
-    for isv in fiction.ISVS:
-        await cast.enrol(dict(isv))
+    mail_path: Client = await cast.mail_path()
+    for isv in ISVS:
+        own = None if isv.has_integration else mail_path
+        await cast.enrol(dict(isv.organization), isv.users, own)
 
 
-async def _campaigns(cast: Cast, world: World) -> None:
-    """One running campaign for each ISV, and a draft of the first that the story will order."""
-    lead = cast.of(Role.LEAD)[0]
-    hunters = cast.of(Role.HUNTER)
-    for isv, offering, hunter in zip(cast.isvs, fiction.OFFERINGS, hunters, strict=False):
-        offered = await stage_setting.offer(isv, dict(offering))
+async def _campaigns(cast: Cast, world: World) -> list[Running]:
+    """The running campaigns of every ISV, and a draft of the first that the story will order."""
+    lead, hunters = cast.of(Role.LEAD)[0], cast.of(Role.HUNTER)[:-1]
+    wanted = []
+    for isv, plan in zip(cast.isvs, ISVS, strict=True):
+        offered = await stage_setting.offer(isv, dict(plan.offering))
         world.offered.append({**offered, "organization": isv.id})
-        name = f"{offering['name']} in the south"
-        campaign = await stage_setting.draft(isv, offered, name, quantity=10, caps={})
+        wanted += [(isv, offered, order) for order in plan.orders]
+    running: list[Running] = []
+    for n, (isv, offered, order) in enumerate(wanted):
+        campaign = await stage_setting.draft(
+            isv, offered, order.name, quantity=order.quantity, caps={}
+        )
         await stage_setting.launch(isv, lead, campaign)
-        await stage_setting.assign(isv, lead, campaign, hunter)
-        world.campaigns.append({"id": campaign, "organization": isv.id, "hunter": hunter.id})
+        sourcing = tuple(hunters[n :: len(wanted)])
+        for hunter in sourcing:
+            await stage_setting.assign(isv, lead, campaign, hunter)
+        running.append(Running(campaign, isv, sourcing))
+        world.campaigns.append({"id": campaign, "organization": isv.id})
     first = cast.isvs[0]
     world.story_campaign = await stage_setting.draft(
         first,
         world.offered[0],
-        f"{fiction.OFFERINGS[0]['name']} in the north",
-        quantity=2,
-        caps={"units_total": 2},
+        STORY.name,
+        quantity=STORY.quantity,
+        caps={"units_total": STORY.quantity},
     )
-    world.campaigns.append({"id": world.story_campaign, "organization": first.id, "hunter": None})
+    world.campaigns.append({"id": world.story_campaign, "organization": first.id})
+    return running
 
 
 async def _registry(
-    cast: Cast, world: World, made: Sequence[Company], groups: int, bar: Bar
+    cast: Cast, made: Sequence[Company], twins: Sequence[Company], size: Size, bar: Bar
 ) -> None:
-    """Enter all companies; the last ones are pairs of a group."""
+    """Enter what sourcing alone does not: the pairs of a group, twins, and who is in the story."""
     group_of: dict[str, str] = {}
-    for n, (one, other) in enumerate(list(pairwise(made[::-1]))[: 2 * groups : 2]):
+    last = list(made[::-1])
+    for n, (one, other) in enumerate(list(pairwise(last))[: 2 * size.groups : 2]):
         name = {"name": f"{fiction.PLACES[n]} Holding"}
         made_group = await cast.admin.post("/v1/company-groups", name)
         group_of.update({one.domain: made_group["id"], other.domain: made_group["id"]})
 
     async def enter(company: Company) -> None:
-        company_id = await stage_setting.register(cast, company, group_of.get(company.domain))
-        world.companies.append({"id": company_id, "domain": company.domain})
+        await stage_setting.register(cast, company, group_of.get(company.domain))
         bar.step()
 
-    await _together([enter(company) for company in made])
-    world.companies.sort(key=lambda one: str(one["domain"]))
-
-
-async def _candidates(
-    cast: Cast,
-    world: World,
-    calendar: Calendar,
-    companies: Sequence[Company],
-    size: Size,
-    dice: random.Random,
-    bar: Bar,
-) -> list[_Player]:
-    """Source every company for one of the running campaigns; research most of them."""
-    leads, hunters = cast.of(Role.LEAD), cast.of(Role.HUNTER)
-    running = world.campaigns[: len(cast.isvs)]
-    behaviours = mixed(len(companies) - size.untouched)
-    players: list[_Player] = []
-
-    async def enter(n: int, company: Company, beats: tuple[Beat, ...], hour: float) -> None:
-        isv, campaign = cast.isvs[n % len(running)], running[n % len(running)]
-        hunter: Staff = hunters[n % len(running)]
-        unfit = n >= len(behaviours) and n % 2 == 0
-        if unfit:
-            company = replace(company, employees=UNFIT_EMPLOYEES)
-        case = await source(isv, campaign["id"], hunter, leads[0], company, calendar)
-        world.candidates.append({"id": case.id, "organization": isv.id, "domain": company.domain})
-        if n < len(behaviours):
-            thorough = behaviours[n] is Behaviour.SELF_DRIVEN
-            await milestones.targeted(case, 0, thorough=thorough)
-            if any(beat.cls == "answer" for beat in beats):
-                await case.right("chief", "email", "consent", "form of the trade fair")
-            players.append(_Player(case, behaviours[n], beats, hour))
-        elif unfit:
-            await case.leave("hard_fail")
-        elif n % 3 == 0:
-            await case.research(0, thorough=False)
-            await case.judge_all(thorough=False)
-            await case.advance("profiled")
-        bar.step()
-
-    work = []
-    for n, company in enumerate(companies):
-        beats = script(behaviours[n], dice) if n < len(behaviours) else ()
-        work.append(enter(n, company, beats, dice.random() * 6))
-    await _together(work)
-    world.candidates.sort(key=lambda one: str(one["domain"]))
-    return players
-
-
-async def _days(
-    cast: Cast, world: World, calendar: Calendar, players: Sequence[_Player], bar: Bar
-) -> None:
-    """Play all scripts, a few days at a time; the clock stops once in each span."""
-    last = max((player.beats[-1].day for player in players if player.beats), default=0)
-    for begin in range(0, last + STRIDE, STRIDE):
-        end = begin + STRIDE
-        await cast.until(calendar.day(end))
-        await _together([_span(player, begin, end, bar) for player in players])
-    world.touchpoints = sum(player.said.total() for player in players)
-
-
-async def _span(player: _Player, begin: int, end: int, bar: Bar) -> None:
-    """What happened after one day until another, in its order."""
-    case = player.case
-    for beat in player.beats:
-        if not begin < beat.day <= end:
-            continue
-        await milestones.log(case, beat, player.said[beat.cls], back=player.hour)
-        player.said[beat.cls] += 1
-        bar.step()
-        if beat.cls == "push":
-            player.pushed_on = beat.day
-        if beat.via is Via.AUDITED:
-            await case.audit(beat.day, beat.cls, "his e-mail in the hunter's mailbox")
-        if beat.step is not None and not player.stuck:
-            await milestones.record(case, beat.step, beat.day, delivered_on=player.pushed_on)
-            player.stuck = not await case.tries(beat.step)
+    known = [*made[: size.kept_for_story], *last[: 2 * size.groups], *twins]
+    await together([enter(company) for company in {one.domain: one for one in known}.values()])
 
 
 async def _count(cast: Cast, world: World) -> None:
+    """What stands there now, as the API says."""
+    found = await cast.admin.pages("/v1/companies")
+    world.companies = sorted(
+        ({"id": one["id"], "domain": one["domain"]} for one in found),
+        key=lambda one: str(one["domain"]),
+    )
     for isv in cast.isvs:
-        found = await isv.client.get("/v1/candidates?limit=200")
         world.stages.update(
-            one["stage"] if one["status"] == "active" else one["status"] for one in found["data"]
+            one["stage"] if one["status"] == "active" else one["status"]
+            for one in await isv.client.pages("/v1/candidates")
         )
-
-
-async def _together(work: Sequence[Coroutine[Any, Any, None]]) -> None:
-    """Do all of it, a few at a time; the first failure ends the rest."""
-    turns = asyncio.Semaphore(AT_ONCE)
-
-    async def in_turn(one: Coroutine[Any, Any, None]) -> None:
-        async with turns:
-            await one
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            for one in work:
-                group.create_task(in_turn(one))
-    except* DemoError as failed:
-        raise failed.exceptions[0] from None
-    finally:
-        for one in work:
-            one.close()  # what had no turn yet
+        units = await isv.client.pages("/v1/qualifications")
+        world.units.update(one["status"] for one in units)
+    cards = await cast.of(Role.LEAD)[0].client.pages("/v1/disputes")
+    world.disputes = sum(one["kind"] == "dispute" for one in cards)
 
 
 def isv_of(cast: Cast, organization: str) -> Isv:

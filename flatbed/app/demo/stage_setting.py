@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from flatbed.app.demo.cast import Cast, Isv, Staff
+from flatbed.app.demo.catalogue import PRICES
 from flatbed.app.demo.client import JSON
-from flatbed.app.demo.fiction import FULL_FIT, PRICES, Company
+from flatbed.app.demo.fiction import FULL_FIT, Company
 
 COUNTRIES: Final = ("DE", "AT", "CH")
 HARD: Final[Sequence[JSON]] = (

@@ -137,7 +137,8 @@ class _Story:
         await self.lead.client.at(self.isv.id).post(f"/v1/campaigns/{self.campaign}/start")
         await stage_setting.assign(self.isv, self.lead, self.campaign, self.hunter)
         tell.beat(0, f"lead {self.lead.name} starts it; {self.hunter.name} may source")
-        calendar = await Calendar.begin(self.cast)
+        # All units of the story fall into one month, whose closing bills them.
+        calendar = await Calendar.begin(self.cast, settlement.QUALIFIED_ON)
         self.calendar = calendar
         cases = [
             await source(self.isv, self.campaign, self.hunter, self.lead, company, calendar)

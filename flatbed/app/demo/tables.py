@@ -1,7 +1,12 @@
 """What the demo shows at its end, as tables."""
 
+from collections.abc import Sequence
+from typing import Final
+
 from rich.table import Table
 
+from flatbed.app.demo.books import Billed
+from flatbed.app.demo.cast import Isv
 from flatbed.app.demo.client import JSON
 from flatbed.app.demo.seed import World
 from flatbed.app.demo.settlement import money
@@ -9,6 +14,8 @@ from flatbed.app.demo.story import Played
 from flatbed.app.demo.teller import Teller
 
 STATES = ("pending", "disputed", "accepted", "billed", "cancelled", "reversed", "written_off")
+HUNDRED: Final = 100
+"""Tax rates are hundredths of a percent."""
 
 
 def seeded(teller: Teller, world: World) -> None:
@@ -19,7 +26,12 @@ def seeded(teller: Teller, world: World) -> None:
     for stage, number in sorted(world.stages.items(), key=lambda one: (-one[1], one[0])):
         table.add_row(stage, str(number))
     teller.console.print(table)
-    teller.say(f"{len(world.companies)} companies, {world.touchpoints} touchpoints")
+    units = ", ".join(f"{number} {state}" for state, number in sorted(world.units.items()))
+    teller.say(
+        f"{len(world.companies)} companies, {len(world.candidates)} candidates, "
+        f"{world.contacts} contacts, {world.facts} facts, {world.touchpoints} touchpoints; "
+        f"units: {units or 'none'}; {world.disputes} disputes"
+    )
 
 
 def owed(teller: Teller, played: Played, base_url: str) -> None:
@@ -35,6 +47,66 @@ def owed(teller: Teller, played: Played, base_url: str) -> None:
     teller.console.print(table)
     for unit in played.units:
         teller.say(f"  {unit.letter} evidence  {unit.dossier}")
+
+
+def invoice(teller: Teller, billed: Billed, base_url: str) -> None:
+    """An invoice or credit note, line by line, here and at the fake Stripe."""
+    ours, currency = billed.invoice, billed.invoice["currency"]
+    name = ours["kind"].replace("_", " ")
+    title = f"{name} {ours['number']}, {ours['issued_on']}, {billed.isv.name}"
+    table = Table(title=title, title_justify="left")
+    for column in ("unit", "price", "evidence"):
+        table.add_column(column)
+    for line in billed.lines:
+        opened = f"[green]{line['dossier_hash'][:12]}… opened, same[/green]"
+        table.add_row(line["qualification_id"], money(line["amount"], currency), opened)
+    rate = ours["tax_rate"] / HUNDRED
+    for what, amount in (
+        ("net", ours["net"]),
+        (f"tax, {ours['tax_category']} {rate:g} %", ours["tax"]),
+        ("[bold]gross[/bold]", ours["gross"]),
+    ):
+        table.add_row(what, money(amount, currency), "")
+    if billed.theirs is not None:
+        there = f"{billed.theirs['id'][:14]}… [green]{billed.collection['status']}[/green]"
+        table.add_row("at the fake Stripe", money(billed.theirs["total"], currency), there)
+    teller.console.print(table)
+    for line in billed.lines:
+        teller.say(f"  evidence  {base_url}{line['dossier']}")
+
+
+def collected(teller: Teller, everything: Sequence[Billed]) -> None:
+    """Every invoice of every ISV with its total on both sides."""
+    table = Table(title="Invoices and credit notes of all ISVs", title_justify="left")
+    for column in ("ISV", "number", "gross", "tax", "evidence", "at the fake Stripe"):
+        table.add_column(column)
+    for one in everything:
+        ours = one.invoice
+        there = "not looked at"
+        if one.theirs is not None:
+            total = money(one.theirs["total"], ours["currency"])
+            there = f"{one.collection['status']}, {total}"
+        table.add_row(
+            one.isv.name,
+            ours["number"],
+            money(ours["gross"], ours["currency"]),
+            f"{ours['tax_category']} {ours['tax_rate'] / HUNDRED:g} %",
+            f"{len(one.lines)} of {len(one.lines)} opened",
+            there,
+        )
+    teller.console.print(table)
+
+
+def reconciled(teller: Teller, reports: Sequence[tuple[Isv, JSON]]) -> None:
+    """Each ISV's report."""
+    table = Table(title="GET /v1/reconciliation", title_justify="left")
+    for column in ("ISV", "statements", "invoices", "compared with Stripe", "open findings"):
+        table.add_column(column)
+    for isv, report in reports:
+        compared = "yes" if report["collects"] else "no"
+        figures = (str(report["statements"]), str(report["invoices"]), compared)
+        table.add_row(isv.name, *figures, f"[green]{report['open_findings']}[/green]")
+    teller.console.print(table)
 
 
 def seconds(teller: Teller) -> None:

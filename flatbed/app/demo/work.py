@@ -6,12 +6,15 @@ from typing import Final
 
 import httpx
 
+from flatbed.app.demo import lines
 from flatbed.app.demo.cast import Calendar, Isv, Staff
 from flatbed.app.demo.client import JSON, Client, DemoError, version_of
 from flatbed.app.demo.fiction import Company
 
 CREATED: Final = 201
 OURS: Final = frozenset({"push", "answer"})
+LEAST_FACTS: Final = 3
+"""What the gate of `profiled` asks for."""
 
 
 @dataclass
@@ -29,6 +32,8 @@ class Case:
     facts: list[str] = field(default_factory=list)
     touches: dict[int, str] = field(default_factory=dict)
     """By the simulated day."""
+    logged: int = 0
+    """How many touches there are."""
     heard: str | None = None
     """The partner's last word, which an answer of ours answers."""
 
@@ -41,45 +46,35 @@ class Case:
         """The candidate with its scores at this instant, as its ISV sees it."""
         return await self.isv.client.get(self.path)
 
+    async def catch_up(self) -> None:
+        """Learn the version that the candidate has by now."""
+        answer = await self.isv.client.send("GET", self.path)
+        self._moved(answer, "GET", self.path)
+
     async def msi(self) -> float:
         """Its MSI at this instant."""
         return float((await self.read())["msi"]["value"])
 
     # -- research ---------------------------------------------------------------------------------
 
-    async def research(self, day: float, *, thorough: bool = True) -> None:
-        """The chief, a lawful way to write to him, three sourced facts; thorough: a second one."""
-        await self.person("chief", self.company.chief, "Managing director", c_level=True)
-        if thorough:
-            await self.person("second", self.company.second, "Head of services", c_level=False)
+    async def research(self, day: float, *, people: int = 2, facts: int = LEAST_FACTS) -> None:
+        """The company's people, a lawful way to write to its chief, and sourced facts.
+
+        Args:
+            day: of the research; the facts were observed a few days before.
+            people: 1 to 3, the chief first.
+            facts: 3 to 6.
+        """
+        for key, name, title in (
+            ("chief", self.company.chief, "Managing director"),
+            ("second", self.company.second, "Head of services"),
+            ("third", self.company.third, "Head of sales"),
+        )[:people]:
+            await self.person(key, name, title, c_level=key == "chief")
         await self.right("chief", "post", "legitimate_interest", "commercial register")
-        site = f"https://{self.company.domain}"
-        for fact in (
-            {
-                "attribute": "customers",
-                "value": self.company.customers,
-                "statement": f"{self.company.customers} customers are named in the annual report.",
-                "source_kind": "annual_report",
-                "source_url": f"{site}/report",
-                "angle": "the base that is already there",
-            },
-            {
-                "attribute": "managed_services",
-                "value": self.company.managed,
-                "statement": "It runs servers for its customers under contract.",
-                "source_kind": "company_website",
-                "source_url": f"{site}/services",
-                "angle": "contracts instead of projects",
-            },
-            {
-                "statement": "It opened a second site and looks for people.",
-                "source_kind": "press",
-                "source_url": "https://handelsblatt-nord.example/branche",
-                "trigger_on": self.calendar.date(day - 20),
-                "angle": "growth",
-            },
-        ):
-            dated = {"provenance": "public", "observed_on": self.calendar.date(day - 5)}
+        observed = self.calendar.date(day - 5)
+        for fact in lines.facts(self.company, self.calendar.date(day - 20))[:facts]:
+            dated = {"provenance": "public", "observed_on": observed}
             made = await self.hunter.post(f"{self.path}/facts", {**fact, **dated})
             self.facts.append(made["id"])
 
@@ -149,6 +144,7 @@ class Case:
         }
         made = await by.post(f"{self.path}/touchpoints", body)
         self.touches[day] = made["id"]
+        self.logged += 1
         if cls not in OURS and cls != "P0":
             self.heard = made["id"]
         return str(made["id"])
