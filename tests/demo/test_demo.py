@@ -15,8 +15,11 @@ from rich.console import Console
 
 from flatbed.app.demo import record, tables
 from flatbed.app.demo.behaviours import GOLDEN, GOLDEN_MSI, Behaviour, Via, mixed
+from flatbed.app.demo.books import agree
 from flatbed.app.demo.cast import Cast
 from flatbed.app.demo.client import DemoError
+from flatbed.app.demo.closing import close_month, everything, reports, withdraw
+from flatbed.app.demo.payers import prefix_of
 from flatbed.app.demo.run import administration
 from flatbed.app.demo.seed import Size, seed
 from flatbed.app.demo.story import Played, play
@@ -26,7 +29,7 @@ from tests.api.support import BASE_URL, new_world
 from tests.support.postgres import TestDatabase
 
 GOLDEN_FILE = Path(__file__).parents[1] / "golden" / "timeline.json"
-SMALL = Size(companies=9, untouched=2, groups=1)
+SMALL = Size(companies=9, untouched=2, groups=1, twins=1, days=45)
 
 
 @dataclass
@@ -103,6 +106,36 @@ class TestStory:
         for word in (*show.played.failing, "gate-failed", "over_cap", "decider-involved"):
             assert word in show.told
 
+    async def test_its_month_is_closed_credited_and_without_findings(self, show: Show) -> None:
+        """Nobody collects here: see test_run.py for the other side."""
+        organization = show.objects["offerings"][0]["organization"]
+        month = await close_month(show.cast, show.teller, show.played, organization, None)
+        assert month.invoice["number"] == f"{prefix_of(show.cast.realm)}000001"
+        figures = ("net", "tax", "gross", "tax_category", "tax_rate")
+        assert tuple(month.invoice[name] for name in figures) == (
+            *(900_000, 171_000, 1_071_000),
+            *("S", 1900),
+        )
+        units = {unit.qualification for unit in show.played.units if unit.state == "accepted"}
+        assert {line["qualification_id"] for line in month.lines} == units
+        assert month.collection["state"] == "not_collected"
+
+        first = show.played.units[0]
+        case, credit = await withdraw(show.cast, show.teller, first, month, None)
+        assert (case["status"], case["percent"]) == ("credited", 50)
+        assert credit.invoice["kind"] == "credit_note"
+        assert credit.invoice["corrects_id"] == month.invoice["id"]
+        assert tuple(credit.invoice[name] for name in figures[:3]) == (225_000, 42_750, 267_750)
+
+        found = await everything(show.cast, None)
+        assert [one.invoice["id"] for one in found] == [month.invoice["id"], credit.invoice["id"]]
+        compared = await reports(show.cast, found)
+        assert [report["open_findings"] for _, report in compared] == [0] * 6
+
+    async def test_what_does_not_agree_is_told_with_both_figures(self) -> None:
+        with pytest.raises(DemoError, match=r"total of R-1: 100 here, 99 there"):
+            agree("total of R-1", 100, 99)
+
     @pytest.mark.long
     async def test_it_can_be_played_again_in_the_same_realm(self, show: Show) -> None:
         again = await play(show.cast, show.teller, show.objects, earlier=1, base_url=BASE_URL)
@@ -123,7 +156,8 @@ class TestRecord:
 
         found = json.loads(file.read_text(encoding="utf-8"))
         assert set(found) == {"base_url", "realm", "clients", "objects"}
-        assert len(found["clients"]) == 1 + 8 + 2 * 3
+        # The administration, 16 of the agency; 8 users of 6 ISVs, 2 integrations, the mail path.
+        assert len(found["clients"]) == 1 + 16 + 8 + 3
         for client in found["clients"]:
             assert set(client) == {"name", "client_id", "client_secret", "owner", "scopes"}
             assert client["client_secret"]
@@ -131,12 +165,15 @@ class TestRecord:
 
         cast = record.reopened(show.cast.http, record.read(tmp_path / "var"))
         assert [one.name for one in cast.staff] == [one.name for one in show.cast.staff]
+        for again, isv in zip(cast.isvs, show.cast.isvs, strict=True):
+            assert again.integration.tenant == isv.integration.tenant
+            assert [one.name for one in again.users] == [one.name for one in isv.users]
         usage = await cast.isvs[0].client.get("/v1/usage")
         assert len(usage["data"]) >= 3
 
     async def test_the_seeded_world_is_what_was_asked_for(self, show: Show) -> None:
-        assert len(show.cast.isvs) == 3
-        assert len(show.objects["campaigns"]) == 4
+        assert len(show.cast.isvs) == 6
+        assert len(show.objects["campaigns"]) == 9
         assert len(show.objects["companies"]) == 9
         assert len(show.objects["candidates"]) == 5
         assert show.objects["touchpoints"] > 20

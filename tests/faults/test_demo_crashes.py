@@ -19,7 +19,7 @@ from flatbed.tenants.kit.ids import decode
 from tests.faults.crew import Crew, crew_in
 from tests.faults.house import SECONDS, House
 
-SMALL = Size(companies=6, untouched=1, groups=1)
+SMALL = Size(companies=6, untouched=1, groups=1, twins=0, days=45)
 BEGUN = 80
 """Requests after which the demo's world is half there."""
 

@@ -4,8 +4,10 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 from typing import Annotated
 
@@ -18,7 +20,7 @@ from flatbed.app.demo import record, run, tables
 from flatbed.app.demo.account import Account, serving, shared_account
 from flatbed.app.demo.cast import Cast
 from flatbed.app.demo.client import JSON, DemoError
-from flatbed.app.demo.processes import HOST, Processes, free_port, url_of
+from flatbed.app.demo.processes import HOST, Processes, free_port, spare_ports, url_of
 from flatbed.app.demo.scale.plan import Scale
 from flatbed.app.demo.scale.repository import analyze
 from flatbed.app.demo.scale.seed import seed as fill
@@ -38,6 +40,8 @@ app = typer.Typer(no_args_is_help=True, help="A seeded sandbox and one campaign,
 EXIT = "DEMO_EXIT"
 INTERRUPTED = 130
 WATCH_SECONDS = 1
+CORES_OF_OTHERS = 2
+MOST_SERVERS = 3
 
 AsJson = Annotated[bool, typer.Option("--json", help="Tell on stderr, print one JSON document.")]
 
@@ -64,9 +68,10 @@ def run_(
         chosen = free_port(port)
         with settled(KernelSettings()) as found, shared_account(found.data_dir) as account:
             settings = found.model_copy(update={"public_url": url_of(chosen)})
-            with _processes(settings, chosen, account) as processes:
-                work = _all(settings, processes, account, teller, small=small, as_json=as_json)
-                asyncio.run(work)
+            ports = [chosen, *spare_ports(_servers() - 1)]
+            with _processes(settings, ports, account) as processes:
+                show = _Show(settings, processes, ports, account, small=small, as_json=as_json)
+                asyncio.run(_all(show, teller))
 
 
 @app.command()
@@ -125,8 +130,8 @@ def play(
     _summary(found, as_json=as_json)
 
 
-def _processes(settings: KernelSettings, port: int, account: Account) -> Processes:
-    def serve() -> None:
+def _processes(settings: KernelSettings, ports: Sequence[int], account: Account) -> Processes:
+    def serve(port: int) -> None:
         configure()
         serve_http(settings, HOST, port)
 
@@ -134,39 +139,58 @@ def _processes(settings: KernelSettings, port: int, account: Account) -> Process
         configure()
         work_jobs(settings)
 
-    commands = {"serve": serve, "worker": worker}
+    url = url_of(ports[0])
+    commands: dict[str, Callable[[], None]] = {
+        "serve": partial(serve, ports[0]),
+        "worker": worker,
+    }
+    for number, port in enumerate(ports[1:], 2):
+        commands[f"serve-{number}"] = partial(serve, port)
     if account.serves:
-        webhook_url = f"{url_of(port)}/stripe/webhooks"
-        commands["fake-stripe"] = serving(account, webhook_url, serve_fake)
-    return Processes(url_of(port), settings.data_dir, commands)
+        commands["fake-stripe"] = serving(account, f"{url}/stripe/webhooks", serve_fake)
+    return Processes(url, settings.data_dir, commands)
 
 
-async def _all(
-    settings: KernelSettings,
-    processes: Processes,
-    account: Account,
-    teller: Teller,
-    *,
-    small: bool,
-    as_json: bool,
-) -> None:
+def _servers() -> int:
+    """As many as leave a core each to the demo itself, and to worker and PostgreSQL."""
+    return min(max((os.cpu_count() or 1) - CORES_OF_OTHERS, 1), MOST_SERVERS)
+
+
+@dataclass(frozen=True)
+class _Show:
+    """What a run of the demo works with."""
+
+    settings: KernelSettings
+    processes: Processes
+    ports: Sequence[int]
+    account: Account
+    small: bool
+    as_json: bool
+
+
+async def _all(show: _Show, teller: Teller) -> None:
+    settings, processes, account = show.settings, show.processes, show.account
     url, folder = processes.base_url, settings.data_dir
-    async with run.client_of(url) as http, run.client_of(account.base_url) as stripe:
+    async with (
+        run.client_of(url, show.ports) as http,
+        run.client_of(account.base_url) as stripe,
+    ):
+        till = Till(stripe, account.key)
         with teller.part("start"):
-            till = Till(stripe, account.known["key"])
-            await processes.ready()
+            for port in show.ports:
+                await processes.ready(url_of(port))
             await till.ready()
             teller.say(f"server {url}, reference {url}/docs, logs {folder}/demo-*.log")
             teller.say(f"fake Stripe {account.base_url}")
         cast = await run.fresh_realm(settings, http)
         teller.say(f"sandbox realm {cast.realm}")
-        size = SMALL if small else Size()
+        size = SMALL if show.small else Size()
         found = await run.seed_realm(cast, teller, folder, url, size, account.known, till)
         compare = run.comparing(settings)
         found = await run.play_story(cast, teller, folder, url, found, till, compare)
     tables.seconds(teller)
     teller.say(f"clients and their secrets: {folder / record.FILE}")
-    if as_json:
+    if show.as_json:
         _summary(found, as_json=True)
     if os.environ.get(EXIT) == "1":
         return

@@ -12,14 +12,14 @@ from typing import Any, Final
 from flatbed.app.demo.client import JSON, DemoError
 from flatbed.app.demo.processes import free_port, url_of
 from flatbed.app.demo.record import write_file
-from flatbed.billing.gateway.fake.app import KEY
-from flatbed.billing.gateway.settings import PREFIX
 from flatbed.tenants.kit.embedded.locks import FileLock
 
 FILE: Final = "demo-stripe.json"
 STATE: Final = "demo-stripe.jsonl"
 LOCK: Final = "demo-stripe.lock"
 FAKE_PORT: Final = 8090
+SECRETS: Final = {"key": "sk_test", "webhook_secret": "whsec"}
+"""Made for the folder when it has none; they guard made-up invoices, and no other account's."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Account:
 
     port: int
     state: Path
+    key: str = field(repr=False)
     webhook_secret: str = field(repr=False)
     serves: bool
 
@@ -39,7 +40,7 @@ class Account:
     @property
     def known(self) -> JSON:
         """For ``var/demo.json``."""
-        return {"base_url": self.base_url, "key": KEY}
+        return {"base_url": self.base_url, "key": self.key}
 
 
 @contextmanager
@@ -57,18 +58,18 @@ def shared_account(folder: Path) -> Iterator[Account]:
     try:
         kept = _kept(folder / FILE)
         if serves:
-            fresh = {"webhook_secret": f"whsec_{secrets.token_hex(16)}", **kept}
-            fresh["port"] = free_port(None, FAKE_PORT)
+            generated = {name: f"{kind}_{secrets.token_hex(16)}" for name, kind in SECRETS.items()}
+            fresh = {**generated, **kept, "port": free_port(None, FAKE_PORT)}
             write_file(folder / FILE, fresh)
             kept = fresh
         elif not kept:
             raise DemoError("another demo is just starting: try again in a moment")
-        found = Account(kept["port"], folder / STATE, kept["webhook_secret"], serves)
+        found = Account(kept["port"], folder / STATE, kept["key"], kept["webhook_secret"], serves)
         with _environment(
             {
-                f"{PREFIX}KEY": KEY,
-                f"{PREFIX}BASE_URL": found.base_url,
-                f"{PREFIX}WEBHOOK_SECRET": found.webhook_secret,
+                "FLATBED_STRIPE_KEY": found.key,
+                "FLATBED_STRIPE_BASE_URL": found.base_url,
+                "FLATBED_STRIPE_WEBHOOK_SECRET": found.webhook_secret,
             }
         ):
             yield found
@@ -80,7 +81,7 @@ def serving(account: Account, webhook_url: str, serve: Callable[..., None]) -> C
     """What the process that serves it does."""
 
     def work() -> None:
-        serve(account.port, account.state, webhook_url, account.webhook_secret, KEY)
+        serve(account.port, account.state, webhook_url, account.webhook_secret, account.key)
 
     return work
 
@@ -92,7 +93,7 @@ def _kept(file: Path) -> JSON:
         return {}
     except ValueError:
         raise DemoError(f"{file} is not JSON") from None
-    if not isinstance(found, dict) or not {"webhook_secret", "port"} <= set(found):
+    if not isinstance(found, dict) or not {*SECRETS, "port"} <= set(found):
         raise DemoError(f"{file} was not written by the demo")
     return found
 

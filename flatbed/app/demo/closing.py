@@ -164,10 +164,12 @@ async def reports(cast: Cast, billed: list[Billed]) -> list[tuple[Isv, JSON]]:
 
         try:
             made.append((isv, await soon(agreed, f"the books of {isv.name}")))
-        except DemoError as late:
+        except DemoError:
             findings = await isv.client.pages("/v1/reconciliation/findings?open=true")
-            told = ", ".join(f"{one['kind']} {one['subject']}" for one in findings)
-            raise DemoError(f"{late}; findings: {told or 'none'}") from None
+            named = ", ".join(f"{one['kind']} {one['subject']}" for one in findings)
+            raise DemoError(
+                f"the books of {isv.name} were not compared to their end; open: {named or 'none'}"
+            ) from None
     return made
 
 

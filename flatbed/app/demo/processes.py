@@ -43,6 +43,11 @@ def free_port(wanted: int | None, usual: int = PORT) -> int:
     return usual if _is_free(usual) else _any_port()
 
 
+def spare_ports(servers: int) -> list[int]:
+    """Free ports for so many servers."""
+    return [_any_port() for _ in range(servers)]
+
+
 def url_of(port: int) -> str:
     """Where a server on this port answers."""
     return f"http://{HOST}:{port}"
@@ -95,14 +100,14 @@ class Processes:
                 child.kill()
                 child.join()
 
-    async def ready(self) -> None:
-        """Wait until the server takes requests.
+    async def ready(self, base_url: str | None = None) -> None:
+        """Wait until the server, or the one of another address, takes requests.
 
         Raises:
             DemoError: a process ended, or it takes too long.
         """
         end = time.monotonic() + READY_SECONDS
-        async with httpx.AsyncClient(base_url=self.base_url, trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=base_url or self.base_url, trust_env=False) as http:
             while time.monotonic() < end:
                 self.check()
                 with suppress(httpx.HTTPError):

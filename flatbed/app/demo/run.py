@@ -1,7 +1,8 @@
 """The demo from an empty realm to its tables."""
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Final
 
@@ -28,9 +29,30 @@ Compare = Callable[[Cast], Awaitable[None]]
 """Compares the books of a cast's ISVs with Stripe now."""
 
 
-def client_of(base_url: str) -> httpx.AsyncClient:
-    """An HTTP client for the demo's server; a proxy of the environment is not for it."""
-    return httpx.AsyncClient(base_url=base_url, timeout=TIMEOUT_SECONDS, trust_env=False)
+def client_of(base_url: str, ports: Sequence[int] = ()) -> httpx.AsyncClient:
+    """An HTTP client for the demo's server; a proxy of the environment is not for it.
+
+    Args:
+        base_url: where it answers.
+        ports: of servers on one database, asked in turn; none: that of the address alone.
+    """
+    transport = _InTurn(ports) if ports else None
+    return httpx.AsyncClient(
+        base_url=base_url, timeout=TIMEOUT_SECONDS, trust_env=False, transport=transport
+    )
+
+
+class _InTurn(httpx.AsyncHTTPTransport):
+    """Sends each request to the next of several servers, as a load balancer does."""
+
+    def __init__(self, ports: Sequence[int]) -> None:
+        super().__init__()
+        self._ports = cycle(ports)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """One request."""
+        request.url = request.url.copy_with(port=next(self._ports))
+        return await super().handle_async_request(request)
 
 
 def administration(
