@@ -44,7 +44,7 @@ $(STAMP): pyproject.toml requirements.lock requirements-dev.lock requirements-bu
 	@"$(BIN)/uv" pip install --quiet --python "$(BIN)/python" --offline --no-deps --no-build-isolation --editable .
 	@touch "$@"
 
-demo: setup ## Play one campaign from order to usage line and leave the server running
+demo: setup ## Play one campaign from order to paid invoice and leave the server running
 	$(BIN)/flatbed demo run
 
 run: setup ## Serve the API and work its jobs until interrupted

@@ -24,7 +24,7 @@ from flatbed.app.demo.run import administration
 from flatbed.app.demo.seed import Size, seed
 from flatbed.app.demo.story import Played, play
 from flatbed.app.demo.teller import Teller
-from flatbed.tenants.kit.jobs.runner import run_jobs
+from flatbed.app.worker import run_worker
 from tests.api.support import BASE_URL, new_world
 from tests.support.postgres import TestDatabase
 
@@ -64,7 +64,7 @@ async def show(database: TestDatabase) -> AsyncIterator[Show]:
         )
         cast, teller = Cast(world.http, world.realm, client), new_teller()
         stop = asyncio.Event()
-        worker = asyncio.create_task(run_jobs(world.program.database_url, world.program.jobs, stop))
+        worker = asyncio.create_task(run_worker(world.program, stop))
         made = await seed(cast, teller, SMALL)
         played = await play(cast, teller, made.objects(), base_url=BASE_URL)
         yield Show(cast, teller, made.objects(), played, dict(made.stages))
@@ -155,7 +155,7 @@ class TestRecord:
         assert [one.name for one in file.parent.iterdir()] == ["demo.json"]
 
         found = json.loads(file.read_text(encoding="utf-8"))
-        assert set(found) == {"base_url", "realm", "clients", "objects"}
+        assert set(found) == {"base_url", "realm", "stripe", "clients", "objects"}
         # The administration, 16 of the agency; 8 users of 6 ISVs, 2 integrations, the mail path.
         assert len(found["clients"]) == 1 + 16 + 8 + 3
         for client in found["clients"]:

@@ -245,10 +245,10 @@ async def _play(teller: Teller, base_url: str | None) -> JSON:
     found = record.read(folder)
     url = (base_url or found["base_url"]).rstrip("/")
     found["base_url"] = url
-    known = found["objects"].get("stripe", {"base_url": url})
+    known = found["stripe"] or {"base_url": url}
     async with run.client_of(url) as http, run.client_of(known["base_url"]) as stripe:
         cast = record.reopened(http, found)
-        till = run.till_of(stripe, found["objects"])
+        till = run.till_of(stripe, found)
         return await run.play_story(cast, teller, folder, url, found, till)
 
 

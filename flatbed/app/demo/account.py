@@ -18,7 +18,10 @@ FILE: Final = "demo-stripe.json"
 STATE: Final = "demo-stripe.jsonl"
 LOCK: Final = "demo-stripe.lock"
 FAKE_PORT: Final = 8090
-SECRETS: Final = {"key": "sk_test", "webhook_secret": "whsec"}
+SECRETS: Final = {
+    "key": "sk_test",
+    "webhook_secret": "whsec",
+}  # pragma: allowlist secret - prefixes
 """Made for the folder when it has none; they guard made-up invoices, and no other account's."""
 
 

@@ -25,11 +25,11 @@ AFTERWARDS: Final = 30
 """Days that a unit's fate takes at most."""
 UNFIT_EMPLOYEES: Final = 9
 RESEARCH: Final = {
-    Behaviour.SELF_DRIVEN: (3, 6),
-    Behaviour.REACTIVE: (3, 6),
-    Behaviour.PUSHED: (2, 5),
+    Behaviour.SELF_DRIVEN: ((3, 6),),
+    Behaviour.REACTIVE: ((3, 6), (3, 5), (2, 5)),
+    Behaviour.PUSHED: ((2, 5),),
 }
-"""People and facts that are found: of who answers, more."""
+"""People and facts that are found, in turn: of who answers, more."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,8 @@ async def sourced(
         found = {"id": case.id, "organization": campaign.isv.id, "domain": company.domain}
         players.candidates.append(found)
         if n < len(behaviours):
-            people, facts = RESEARCH[behaviours[n]]
+            depths = RESEARCH[behaviours[n]]
+            people, facts = depths[n % len(depths)]
             is_thorough = behaviours[n] is Behaviour.SELF_DRIVEN
             await milestones.targeted(case, 0, thorough=is_thorough, people=people, facts=facts)
             if any(beat.cls == "answer" for beat in drawn.beats):

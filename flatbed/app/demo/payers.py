@@ -31,15 +31,17 @@ async def open_accounts(cast: Cast, till: Till | None) -> None:
     profile = {**SELLER, "invoice_prefix": prefix_of(cast.realm)}
     await finance.put("/v1/billing-profile", profile, version=NEVER)
     for isv, plan in zip(cast.isvs, ISVS, strict=True):
-        await isv.client.change(ACCOUNT, dict(plan.account))
         if plan.leaves_card and till is not None:
+            await isv.client.change(ACCOUNT, {**plan.account, "collection": "charge_automatically"})
             await _leave_card(isv, till)
+        else:
+            await isv.client.change(ACCOUNT, dict(plan.account))
     terms = {"payment_terms_days": TERMS_DAYS}
     await finance.at(cast.isvs[0].id).put(f"{ACCOUNT}/terms", terms)
 
 
 async def _leave_card(isv: Isv, till: Till) -> None:
-    """Checkout in setup mode; once the webhook has made it the default method, it is charged."""
+    """Checkout in setup mode, until the webhook has made the card the one that is charged."""
     back = f"https://{isv.slug}.example/billing"
     body = {"success_url": back, "cancel_url": back}
     setup = await isv.client.post(f"{ACCOUNT}/payment-setups", body)
@@ -50,4 +52,3 @@ async def _leave_card(isv: Isv, till: Till) -> None:
         return customer if customer["invoice_settings"]["default_payment_method"] else None
 
     await soon(method, f"the payment method of {isv.name}")
-    await isv.client.change(ACCOUNT, {"collection": "charge_automatically"})

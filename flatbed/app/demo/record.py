@@ -11,14 +11,19 @@ from flatbed.app.demo.cast import MAIL_PATH, Cast, Isv, Staff
 from flatbed.app.demo.client import JSON, Client, DemoError
 
 FILE: Final = "demo.json"
+MEMBERS: Final = frozenset({"base_url", "realm", "stripe", "clients", "objects"})
 OURS_ALONE: Final = 0o600
 
 
-def contents(base_url: str, cast: Cast, objects: JSON) -> JSON:
-    """What the file holds: clients with their secrets, and the ids of what was made."""
+def contents(base_url: str, cast: Cast, objects: JSON, stripe: JSON | None = None) -> JSON:
+    """What the file holds: clients with their secrets, and the ids of what was made.
+
+    ``stripe`` is the fake's address and key; None where it is not known.
+    """
     return {
         "base_url": base_url,
         "realm": cast.realm,
+        "stripe": stripe,
         "clients": [
             {
                 "name": client.name,
@@ -80,7 +85,7 @@ def read(folder: Path) -> JSON:
         raise DemoError(f"{file} is missing: run `flatbed demo run` first") from None
     except ValueError:
         raise DemoError(f"{file} is not JSON") from None
-    if not isinstance(found, dict) or not {"base_url", "realm", "clients", "objects"} <= set(found):
+    if not isinstance(found, dict) or not set(found) >= MEMBERS:
         raise DemoError(f"{file} was not written by the demo")
     return found
 

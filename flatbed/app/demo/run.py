@@ -81,9 +81,9 @@ async def fresh_realm(settings: KernelSettings, http: httpx.AsyncClient) -> Cast
     return Cast(http, made.realm_id, admin)
 
 
-def till_of(http: httpx.AsyncClient, objects: JSON) -> Till | None:
-    """The fake Stripe that the realm's server collects at, if it is known."""
-    known = objects.get("stripe")
+def till_of(http: httpx.AsyncClient, found: JSON) -> Till | None:
+    """The fake Stripe that the realm's server collects at, if the file names it."""
+    known = found["stripe"]
     return None if known is None else Till(http, known["key"])
 
 
@@ -100,8 +100,7 @@ async def seed_realm(
     with teller.part("seed"):
         world = await seed(cast, teller, size, till)
         tables.seeded(teller, world)
-    objects = world.objects() | ({} if stripe is None else {"stripe": stripe})
-    found = record.contents(base_url, cast, objects)
+    found = record.contents(base_url, cast, world.objects(), stripe)
     record.write(folder, found)
     return found
 

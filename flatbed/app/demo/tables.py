@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from rich.box import SIMPLE
 from rich.table import Table
 
 from flatbed.app.demo.books import Billed
@@ -14,6 +15,7 @@ from flatbed.app.demo.story import Played
 from flatbed.app.demo.teller import Teller
 
 STATES = ("pending", "disputed", "accepted", "billed", "cancelled", "reversed", "written_off")
+WIDEST_NAME: Final = 21
 HUNDRED: Final = 100
 """Tax rates are hundredths of a percent."""
 
@@ -76,22 +78,22 @@ def invoice(teller: Teller, billed: Billed, base_url: str) -> None:
 
 
 def collected(teller: Teller, everything: Sequence[Billed]) -> None:
-    """Every invoice of every ISV with its total on both sides."""
-    table = Table(title="Invoices and credit notes of all ISVs", title_justify="left")
-    for column in ("ISV", "number", "gross", "tax", "evidence", "at the fake Stripe"):
-        table.add_column(column)
+    """Every invoice of every ISV, its evidence, and how it stands at the fake Stripe."""
+    table = Table(title="Invoices and credit notes of all ISVs", title_justify="left", box=SIMPLE)
+    table.add_column("number", no_wrap=True)
+    table.add_column("ISV", no_wrap=True, max_width=WIDEST_NAME)
+    table.add_column("gross", justify="right", no_wrap=True)
+    for column in ("tax", "evidence", "there"):
+        table.add_column(column, no_wrap=True)
     for one in everything:
         ours = one.invoice
-        there = "not looked at"
-        if one.theirs is not None:
-            total = money(one.theirs["total"], ours["currency"])
-            there = f"{one.collection['status']}, {total}"
+        there = "no look" if one.theirs is None else f"same, {one.collection['status']}"
         table.add_row(
-            one.isv.name,
             ours["number"],
-            money(ours["gross"], ours["currency"]),
+            one.isv.name,
+            ("-" if ours["kind"] == "credit_note" else "") + money(ours["gross"], ours["currency"]),
             f"{ours['tax_category']} {ours['tax_rate'] / HUNDRED:g} %",
-            f"{len(one.lines)} of {len(one.lines)} opened",
+            f"{len(one.lines)} opened",
             there,
         )
     teller.console.print(table)
@@ -99,12 +101,13 @@ def collected(teller: Teller, everything: Sequence[Billed]) -> None:
 
 def reconciled(teller: Teller, reports: Sequence[tuple[Isv, JSON]]) -> None:
     """Each ISV's report."""
-    table = Table(title="GET /v1/reconciliation", title_justify="left")
-    for column in ("ISV", "statements", "invoices", "compared with Stripe", "open findings"):
-        table.add_column(column)
+    table = Table(title="GET /v1/reconciliation", title_justify="left", box=SIMPLE)
+    table.add_column("ISV", no_wrap=True)
+    for column in ("statements", "invoices", "Stripe asked", "findings"):
+        table.add_column(column, justify="right")
     for isv, report in reports:
-        compared = "yes" if report["collects"] else "no"
-        figures = (str(report["statements"]), str(report["invoices"]), compared)
+        asked = "yes" if report["collects"] else "no"
+        figures = (str(report["statements"]), str(report["invoices"]), asked)
         table.add_row(isv.name, *figures, f"[green]{report['open_findings']}[/green]")
     teller.console.print(table)
 
@@ -118,15 +121,14 @@ def seconds(teller: Teller) -> None:
 
 def _usage(teller: Teller, usage: JSON) -> None:
     table = Table(title="GET /v1/usage", title_justify="left")
-    table.add_column("currency")
-    for state in STATES:
-        table.add_column(f"{state} (units)", justify="right")
+    table.add_column("state")
+    table.add_column("units", justify="right")
+    table.add_column("amount", justify="right")
     for total in usage["totals"]:
-        cells = [
-            f"{money(total[state]['amount'], total['currency'])} ({total[state]['units']})"
-            for state in STATES
-        ]
-        table.add_row(total["currency"], *cells)
+        for state in STATES:
+            if total[state]["units"]:
+                amount = money(total[state]["amount"], total["currency"])
+                table.add_row(state, str(total[state]["units"]), amount)
     teller.console.print(table)
 
 
