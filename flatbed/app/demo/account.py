@@ -20,8 +20,8 @@ LOCK: Final = "demo-stripe.lock"
 FAKE_PORT: Final = 8090
 SECRETS: Final = {
     "key": "sk_test",
-    "webhook_secret": "whsec",
-}  # pragma: allowlist secret - prefixes
+    "webhook_secret": "whsec",  # pragma: allowlist secret - a prefix
+}
 """Made for the folder when it has none; they guard made-up invoices, and no other account's."""
 
 

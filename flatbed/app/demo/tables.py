@@ -15,7 +15,7 @@ from flatbed.app.demo.story import Played
 from flatbed.app.demo.teller import Teller
 
 STATES = ("pending", "disputed", "accepted", "billed", "cancelled", "reversed", "written_off")
-WIDEST_NAME: Final = 21
+ALL: Final = "Invoices and credit notes of all ISVs, here and at the fake Stripe"
 HUNDRED: Final = 100
 """Tax rates are hundredths of a percent."""
 
@@ -79,9 +79,9 @@ def invoice(teller: Teller, billed: Billed, base_url: str) -> None:
 
 def collected(teller: Teller, everything: Sequence[Billed]) -> None:
     """Every invoice of every ISV, its evidence, and how it stands at the fake Stripe."""
-    table = Table(title="Invoices and credit notes of all ISVs", title_justify="left", box=SIMPLE)
+    table = Table(title=ALL, title_justify="left", box=SIMPLE)
     table.add_column("number", no_wrap=True)
-    table.add_column("ISV", no_wrap=True, max_width=WIDEST_NAME)
+    table.add_column("ISV", no_wrap=True)
     table.add_column("gross", justify="right", no_wrap=True)
     for column in ("tax", "evidence", "there"):
         table.add_column(column, no_wrap=True)
@@ -90,7 +90,7 @@ def collected(teller: Teller, everything: Sequence[Billed]) -> None:
         there = "no look" if one.theirs is None else f"same, {one.collection['status']}"
         table.add_row(
             ours["number"],
-            one.isv.name,
+            one.isv.name.partition(" ")[0],
             ("-" if ours["kind"] == "credit_note" else "") + money(ours["gross"], ours["currency"]),
             f"{ours['tax_category']} {ours['tax_rate'] / HUNDRED:g} %",
             f"{len(one.lines)} opened",
