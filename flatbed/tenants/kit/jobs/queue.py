@@ -82,8 +82,7 @@ async def enqueue(session: PlaneSession, job: str, **ids: UUID) -> None:
 
     Ids only: a job reads everything else itself, in a transaction of its own.
     """
-    await Queries(SessionDriver(session)).enqueue(job, _payload(ids))
-    failpoint(Failpoint.JOB_ENQUEUED)
+    await _enqueue(Queries(SessionDriver(session)), job, _payload(ids))
 
 
 async def enqueue_missing(
@@ -108,9 +107,13 @@ async def enqueue_missing(
     await queries.requeue_jobs([id_ for payload, id_ in dead.items() if payload not in there])
     for payload in payloads:
         if payload not in there and payload not in dead:
-            await queries.enqueue(job, payload)
-    failpoint(Failpoint.JOB_ENQUEUED)
+            await _enqueue(queries, job, payload)
     return sum(payload not in there for payload in payloads)
+
+
+async def _enqueue(queries: Queries, job: str, payload: bytes) -> None:
+    await queries.enqueue(job, payload)
+    failpoint(Failpoint.JOB_ENQUEUED)
 
 
 def _payload(ids: Mapping[str, UUID]) -> bytes:
