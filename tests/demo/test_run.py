@@ -28,6 +28,9 @@ def run(database: TestDatabase, folder: Path, *words: str) -> subprocess.Complet
         "FLATBED_DATA_DIR": str(folder),
         # A busy machine is no reason to refuse what the demo sends at once.
         "FLATBED_ADMISSION_SECONDS": "20",
+        # The way to the outside is no way to this machine.
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "HTTPS_PROXY": "http://127.0.0.1:9",
         "DEMO_EXIT": "1",
     }
     code = "from flatbed.app.cli.main import main; main()"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from flatbed.app.demo.client import JSON, DemoError
-from flatbed.app.demo.processes import free_port, url_of
+from flatbed.app.demo.processes import HOST, free_port, url_of
 from flatbed.app.demo.record import write_file
 from flatbed.tenants.kit.embedded.locks import FileLock
 
@@ -18,6 +18,7 @@ FILE: Final = "demo-stripe.json"
 STATE: Final = "demo-stripe.jsonl"
 LOCK: Final = "demo-stripe.lock"
 FAKE_PORT: Final = 8090
+NO_PROXY: Final = ("no_proxy", "NO_PROXY")
 SECRETS: Final = {
     "key": "sk_test",
     "webhook_secret": "whsec",  # pragma: allowlist secret - a prefix
@@ -73,6 +74,7 @@ def shared_account(folder: Path) -> Iterator[Account]:
                 "FLATBED_STRIPE_KEY": found.key,
                 "FLATBED_STRIPE_BASE_URL": found.base_url,
                 "FLATBED_STRIPE_WEBHOOK_SECRET": found.webhook_secret,
+                **dict.fromkeys(NO_PROXY, _direct()),
             }
         ):
             yield found
@@ -87,6 +89,12 @@ def serving(account: Account, webhook_url: str, serve: Callable[..., None]) -> C
         serve(account.port, account.state, webhook_url, account.webhook_secret, account.key)
 
     return work
+
+
+def _direct() -> str:
+    """Where no proxy of the environment is asked: what was named there, and this machine."""
+    named = (os.environ.get(name) for name in NO_PROXY)
+    return ",".join(dict.fromkeys(one for one in (*named, HOST) if one))
 
 
 def _kept(file: Path) -> JSON:

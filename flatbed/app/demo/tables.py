@@ -79,7 +79,7 @@ def invoice(teller: Teller, billed: Billed, base_url: str) -> None:
 
 def collected(teller: Teller, everything: Sequence[Billed]) -> None:
     """Every invoice of every ISV, its evidence, and how it stands at the fake Stripe."""
-    table = Table(title=ALL, title_justify="left", box=SIMPLE)
+    table = Table(title=ALL, title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0))
     table.add_column("number", no_wrap=True)
     table.add_column("ISV", no_wrap=True)
     table.add_column("gross", justify="right", no_wrap=True)
