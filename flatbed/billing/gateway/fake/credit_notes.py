@@ -3,7 +3,7 @@
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-from flatbed.billing.gateway.fake import invoices, lines, payments
+from flatbed.billing.gateway.fake import balances, invoices, lines, payments
 from flatbed.billing.gateway.fake.account import Account
 from flatbed.billing.gateway.fake.forms import Params
 from flatbed.billing.gateway.fake.lists import listed, page, within
@@ -217,8 +217,8 @@ def _apply(account: Account, given: str, pre: int, post: int, credit: int) -> No
     invoice["amount_remaining"] -= pre
     if credit:
         customer = account.find("customer", invoice["customer"])
-        customer["balance"] -= credit
-        account.save(customer)
+        before = balances.balance(customer, invoice["currency"])
+        balances.keep(account, customer, invoice["currency"], before - credit)
     invoices.changed(account, invoice, "invoice.updated")
     if invoice["status"] == "open" and not invoice["amount_remaining"]:
         invoices.settled(account, invoice)

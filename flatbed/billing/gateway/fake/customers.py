@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from flatbed.billing.gateway.fake import balances
 from flatbed.billing.gateway.fake.account import Account
 from flatbed.billing.gateway.fake.forms import Params
 from flatbed.billing.gateway.fake.lists import page
@@ -36,6 +37,7 @@ def blank(account: Account) -> Obj:
         description=None,
         discount=None,
         email=None,
+        invoice_credit_balance={},
         invoice_prefix=None,
         invoice_settings={
             "custom_fields": None,
@@ -96,8 +98,6 @@ def _apply(account: Account, customer: Obj, params: Params) -> None:
         changed["preferred_locales"] = params.texts("preferred_locales")
     if "tax_exempt" in params:
         changed["tax_exempt"] = params.one_of("tax_exempt", "none", "exempt", "reverse")
-    if "balance" in params:
-        changed["balance"] = params.whole("balance")
     settings = params.section("invoice_settings")
     if "default_payment_method" in settings:
         changed["invoice_settings"] = {
@@ -106,6 +106,9 @@ def _apply(account: Account, customer: Obj, params: Params) -> None:
         }
     customer.update(changed, metadata=params.metadata(customer["metadata"]))
     account.save(customer)
+    if "balance" in params:
+        currency = customer["currency"] or balances.DEFAULT
+        balances.keep(account, customer, currency, params.whole("balance") or 0)
 
 
 def _method(account: Account, customer: Obj, settings: Params) -> str | None:

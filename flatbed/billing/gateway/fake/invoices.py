@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from flatbed.billing.gateway.fake import lines
+from flatbed.billing.gateway.fake import balances, lines
 from flatbed.billing.gateway.fake.account import Account
 from flatbed.billing.gateway.fake.customers import existing
 from flatbed.billing.gateway.fake.forms import Params, required
@@ -57,7 +57,7 @@ def create(account: Account, ids: tuple[str, ...], params: Params) -> Obj:
         number=number,
         period_end=account.now(),
         period_start=account.now(),
-        starting_balance=customer["balance"],
+        starting_balance=balances.balance(customer, currency),
         status="draft",
         status_transitions={
             "finalized_at": None,
@@ -300,26 +300,26 @@ def _sum(account: Account, invoice: Obj) -> None:
 
 
 def _use_balance(account: Account, invoice: Obj) -> None:
-    """What the customer has in credit is used, what he owes is added."""
+    """What the customer has in credit in this currency is used, what he owes is added."""
     customer = account.find("customer", invoice["customer"])
-    sum_ = invoice["total"] + customer["balance"]
+    before = balances.balance(customer, invoice["currency"])
+    sum_ = invoice["total"] + before
     invoice.update(
-        starting_balance=customer["balance"],
+        starting_balance=before,
         ending_balance=min(0, sum_),
         amount_due=max(0, sum_),
         amount_remaining=max(0, sum_),
     )
-    if customer["balance"] != invoice["ending_balance"]:
-        customer["balance"] = invoice["ending_balance"]
-        account.save(customer)
+    if before != invoice["ending_balance"]:
+        balances.keep(account, customer, invoice["currency"], invoice["ending_balance"])
 
 
 def _return_balance(account: Account, invoice: Obj) -> None:
     used = invoice["ending_balance"] - invoice["starting_balance"]
     if used:
         customer = account.find("customer", invoice["customer"])
-        customer["balance"] -= used
-        account.save(customer)
+        before = balances.balance(customer, invoice["currency"])
+        balances.keep(account, customer, invoice["currency"], before - used)
 
 
 def _only_draft(invoice: Obj) -> None:

@@ -152,6 +152,9 @@ def refund(account: Account, invoice: str, amount: int) -> Obj:
         status="succeeded",
         transfer_reversal=None,
     )
+    # The one object that does not say its mode.
+    del made["livemode"]
+    account.save(made)
     account.emit("refund.created", made)
     return made
 

@@ -124,6 +124,16 @@ class TestPayment:
         with pytest.raises(ApiError):
             place.the_fake.control.close_dispute(made["id"], "won")
 
+    async def test_credit_of_one_currency_pays_nothing_in_another(self, place: Place) -> None:
+        opened = await an_open(place)
+        place.the_fake.control.pay(opened.id, out_of_band=True)
+        body: dict[str, Json] = {"invoice": opened.id, "amount": 1_000, "credit_amount": 1_000}
+        await place.gateway.create_credit_note(body, fresh())
+        yen = await an_open(place, customer=opened.customer, currency="jpy")
+        assert (yen.total, yen.amount_due) == (11_900, 11_900)
+        euro = await an_open(place, customer=opened.customer)
+        assert (euro.total, euro.amount_due) == (11_900, 10_900)
+
     async def test_a_void_invoice_gives_a_used_balance_back(self, place: Place) -> None:
         opened = await an_open(place)
         place.the_fake.control.pay(opened.id, out_of_band=True)
