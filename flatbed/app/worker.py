@@ -15,7 +15,7 @@ import structlog
 from flatbed.app.wiring import Program
 from flatbed.billing.collection.collector import Collector
 from flatbed.billing.reconciliation.tasks import ask_if_due
-from flatbed.billing.stripe_events.inbox import ask_again, fill_gaps
+from flatbed.billing.stripe_events.inbox import GapFiller, ask_again
 from flatbed.tenants.kit import idempotency
 from flatbed.tenants.kit.audit import DEADLINE, SEAL
 from flatbed.tenants.kit.backlog import oldest_wakeup
@@ -63,6 +63,7 @@ async def run_worker(
     """
     database, handlers = program.database, program.deadlines
     jobs = {**program.jobs, SWEEP: _sweeping(database, handlers)}
+    gaps = GapFiller(program.collector)
     pollers = [Poller(database, handlers, topics=(topic,)) for topic in (DEADLINE, SEAL)]
 
     async def answer(poller: Poller) -> timedelta:
@@ -80,7 +81,7 @@ async def run_worker(
         return HOUSEKEEPING
 
     async def listen() -> timedelta:
-        await fill_gaps(program.collector)
+        await gaps.fill()
         await ask_again(program.collector)  # Stripe has just answered
         return LISTENING
 

@@ -7,6 +7,7 @@ import pytest
 from flatbed.app import worker
 from flatbed.billing.collection.collector import Collector
 from flatbed.billing.gateway.errors import GatewayUnavailable
+from flatbed.billing.stripe_events.inbox import GapFiller
 from tests.kit.test_worker import until, working
 from tests.support.world import World
 
@@ -18,7 +19,7 @@ class TestListen:
         monkeypatch.setattr(worker, "AFTER_FAILURE", timedelta(milliseconds=10))
         steps = list[str]()
 
-        async def gaps(_: Collector) -> int:
+        async def gaps(_: GapFiller) -> int:
             steps.append("gaps")
             if len(steps) == 1:
                 raise GatewayUnavailable("connection", in_doubt=False)
@@ -28,7 +29,7 @@ class TestListen:
             steps.append("again")
             return 0
 
-        monkeypatch.setattr(worker, "fill_gaps", gaps)
+        monkeypatch.setattr(GapFiller, "fill", gaps)
         monkeypatch.setattr(worker, "ask_again", again)
         async with working(world, {}):
 

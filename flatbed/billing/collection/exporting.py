@@ -45,7 +45,7 @@ COLLECT_AGAIN: Final = "collect_invoice"
 FIRST_PAUSE: Final = timedelta(minutes=1)
 LONGEST_PAUSE: Final = timedelta(hours=6)
 WAITING: Final = "waits-for-invoice"
-"""A credit note whose invoice is not at Stripe yet."""
+"""Of a credit note: its invoice is not at Stripe yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ async def collect_invoice(
         customer = await prepared.customers.ensure(collector.gateway)
         for row in prepared.rows:
             if row.state == "pending":
-                found = await _send(collector.gateway, prepared, row, customer)
+                found = await _sent(collector.gateway, prepared, row, customer)
                 await work.done(row, found)
     except (GatewayUnavailable, GatewayConflict, GatewayDenied, _WaitingError) as error:
         await work.postpone(
@@ -115,7 +115,9 @@ class _Work:
                 return None
             rows = await repository.parts(session, invoice.id)
             if not rows:
-                await _freeze(session, invoice, statement)
+                if not await _freeze(session, invoice, statement):
+                    await _put_off(session, invoice.id, rows, WAITING, is_stored=False)
+                    return None
                 rows = await repository.parts(session, invoice.id)
             account = await accounts.find(session)
             corrected = await _corrected(session, invoice)
@@ -152,19 +154,7 @@ class _Work:
         """Try again later, under another key where Stripe repeats a failure under this one."""
         async with self.transaction() as session:
             rows = await repository.parts(session, self.invoice_id)
-            attempts = 1 + max((row.attempts for row in rows), default=0)
-            for row in rows:
-                if row.state == "pending":
-                    values = {"error": code, "attempts": attempts, "epoch": row.epoch + is_stored}
-                    await repository.change(session, row, **values)
-            pause = min(FIRST_PAUSE * 2 ** min(attempts - 1, 10), LONGEST_PAUSE)
-            await schedule(
-                session,
-                candidate_id=ZERO,
-                kind=COLLECT_AGAIN,
-                subject_id=self.invoice_id,
-                due_at=session.now() + pause,
-            )
+            await _put_off(session, self.invoice_id, rows, code, is_stored=is_stored)
 
     async def quarantine(self, code: str) -> None:
         """Leave it to a person; the reconciliation shows it."""
@@ -174,6 +164,19 @@ class _Work:
                     await repository.change(session, row, state="quarantined", error=code)
             detail = {"reason": code}
             mutation(session, "invoice.quarantined", "inv", self.invoice_id, detail)
+
+
+async def _sent(
+    gateway: Gateway, prepared: Prepared, row: Collection, customer: str
+) -> InvoiceView | CreditNoteView:
+    """Send; who is refused looks once more, since it may have changed after it was looked at.
+
+    A customer paid what was to be credited, or another run of the job was faster.
+    """
+    try:
+        return await _send(gateway, prepared, row, customer)
+    except GatewayRefused:
+        return await _send(gateway, prepared, row, customer)
 
 
 async def _send(
@@ -191,13 +194,42 @@ async def _send(
     return await credit(gateway, corrected, bodies, gross, key)
 
 
-async def _freeze(session: TenantSession, invoice: Invoice, statement: Statement) -> None:
-    """Write the bodies before the first of them is sent."""
+async def _put_off(
+    session: TenantSession,
+    invoice_id: UUID,
+    rows: Sequence[Collection],
+    code: str,
+    *,
+    is_stored: bool,
+) -> None:
+    attempts = 1 + max((row.attempts for row in rows), default=0)
+    for row in rows:
+        if row.state == "pending":
+            values = {"error": code, "attempts": attempts, "epoch": row.epoch + is_stored}
+            await repository.change(session, row, **values)
+    pause = min(FIRST_PAUSE * 2 ** min(attempts - 1, 10), LONGEST_PAUSE)
+    await schedule(
+        session,
+        candidate_id=ZERO,
+        kind=COLLECT_AGAIN,
+        subject_id=invoice_id,
+        due_at=session.now() + pause,
+    )
+
+
+async def _freeze(session: TenantSession, invoice: Invoice, statement: Statement) -> bool:
+    """Write the bodies before the first of them is sent.
+
+    Returns False, and writes nothing, for a credit note whose invoice no job has seen yet: which
+    of its parts are at Stripe, or whether it is collected at all, is not known before.
+    """
     bill = await _bill(session, invoice, statement)
     if invoice.corrects_id is None:
         made = parts_of(bill)
     else:
         originals = await repository.parts(session, invoice.corrects_id)
+        if not originals:
+            return False
         part_of = {
             UUID(line["metadata"]["entry_id"]): one.part
             for one in originals
@@ -207,6 +239,7 @@ async def _freeze(session: TenantSession, invoice: Invoice, statement: Statement
     state = "pending" if made else "not_collected"
     rows = [_row(session, invoice, part.number, state, _bodies(part)) for part in made]
     await repository.add(session, rows or [_row(session, invoice, 1, state, None)])
+    return True
 
 
 def _bodies(part: Part) -> dict[str, Any]:

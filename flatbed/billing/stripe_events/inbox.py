@@ -1,6 +1,8 @@
 """Take an event in: verified, written, then answered; a job does the rest."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 from flatbed.billing.collection.collector import Collector
@@ -18,6 +20,8 @@ from flatbed.tenants.kit.problems import NotFoundError
 APPLY_JOB: Final = "apply_gateway_event"
 OVERLAP: Final = timedelta(hours=1)
 """Events are late by minutes, and two of one second have no order."""
+BATCH: Final = 500
+"""Events that one query looks for in the inbox."""
 PATIENCE: Final = timedelta(minutes=10)
 """How long an event's job may take, with all its tries, before another is asked for."""
 FORGOTTEN: Final = timedelta(days=7)
@@ -53,23 +57,43 @@ async def keep(session: LoginSession | WorkerSession, event: EventRef) -> bool:
     return True
 
 
-async def fill_gaps(collector: Collector) -> int:
-    """Take in what no webhook brought. Returns how many events that were.
+@dataclass(slots=True)
+class GapFiller:
+    """Takes in what no webhook brought.
 
-    Raises:
-        GatewayError: Stripe cannot be asked now.
+    Each process begins with all that Stripe still tells of (30 days), and goes on from what it has
+    listed itself. What webhooks brought says nothing about what came before them.
     """
-    if collector.gateway is None:
-        return 0
-    async with collector.database.worker(caller=_caller()) as session:
-        newest = await repository.newest(session)
-    since = None if newest is None else newest - OVERLAP
-    found = [event async for event in collector.gateway.list_events(since)]
-    taken = 0
-    for event in reversed(found):
-        async with collector.database.worker(caller=_caller()) as session:
-            taken += await keep(session, event)
-    return taken
+
+    collector: Collector
+    seen: datetime | None = None
+    """When the newest event happened that a whole listing has told of."""
+
+    async def fill(self) -> int:
+        """Take in what is missing. Returns how many events that were.
+
+        Raises:
+            GatewayError: Stripe cannot be asked now.
+        """
+        if self.collector.gateway is None:
+            return 0
+        since = None if self.seen is None else self.seen - OVERLAP
+        found = [event async for event in self.collector.gateway.list_events(since)]
+        taken = 0
+        for start in range(0, len(found), BATCH):
+            taken += await self._take_in(found[start : start + BATCH])
+        if found:
+            self.seen = max(event.created_at for event in found)
+        return taken
+
+    async def _take_in(self, found: Sequence[EventRef]) -> int:
+        async with self.collector.database.worker(caller=_caller()) as session:
+            known = await repository.known(session, [event.id for event in found])
+        taken = 0
+        for event in reversed([one for one in found if one.id not in known]):
+            async with self.collector.database.worker(caller=_caller()) as session:
+                taken += await keep(session, event)
+        return taken
 
 
 async def ask_again(collector: Collector) -> int:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from flatbed.billing.gateway.views import EventRef
@@ -43,9 +43,10 @@ async def find(session: WorkerSession, event_id: UUID) -> GatewayEvent | None:
     return await session.scalar(select(GatewayEvent).where(GatewayEvent.id == event_id))
 
 
-async def newest(session: WorkerSession) -> datetime | None:
-    """When the newest event of the inbox happened."""
-    return await session.scalar(select(func.max(GatewayEvent.happened_at)))
+async def known(session: WorkerSession, event_ids: Sequence[str]) -> set[str]:
+    """Which of these events are in the inbox."""
+    statement = select(GatewayEvent.event_id).where(GatewayEvent.event_id.in_(event_ids))
+    return set((await session.scalars(statement)).all())
 
 
 async def unhandled(session: WorkerSession, since: datetime, until: datetime) -> Sequence[UUID]:

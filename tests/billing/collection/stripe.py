@@ -23,7 +23,7 @@ from flatbed.billing.gateway.views import InvoiceView
 from flatbed.billing.reconciliation.service import reconcile
 from flatbed.billing.statements.schemas import StatementRead
 from flatbed.billing.stripe_events.applying import apply_event
-from flatbed.billing.stripe_events.inbox import fill_gaps, receive
+from flatbed.billing.stripe_events.inbox import GapFiller, receive
 from tests.billing.statements.books import Books
 
 
@@ -95,7 +95,7 @@ class Shop:
 
     async def take_in(self) -> int:
         """Take in what no webhook brought."""
-        return await fill_gaps(self.collector)
+        return await GapFiller(self.collector).fill()
 
     async def waiting(self) -> list[UUID]:
         """What waits in the inbox."""
@@ -125,7 +125,7 @@ class Shop:
         """The newest event at Stripe as a webhook, signed now."""
         newest = next(iter(self.fake.account.store.newest_first("event")))
         payload = json.dumps(newest).encode()
-        at = self.fake.account.now()
+        at = int(self.fake.account.wall().timestamp())
         mac = hmac.new(WEBHOOK_SECRET.encode(), f"{at}.".encode() + payload, "sha256")
         return payload, f"t={at},v1={mac.hexdigest()}"
 
