@@ -142,8 +142,9 @@ class _Work:
             if now.state != "pending":
                 return
             values = _seen(found)
-            if now.revision != row.revision:
-                # An event was faster, and what it brought is newer.
+            if now.revision != row.revision and now.external_status is not None:
+                # An event was faster, and what it brought is newer. Else it was another run of
+                # the job that could not go on.
                 values = {"external_id": found.id}
             await repository.change(session, now, state="done", error=None, **values)
             figures = {"part": row.part, "external_id": found.id}

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from flatbed.billing.collection.exporting import _Work
 from flatbed.billing.gateway.errors import GatewayRefused
 from flatbed.billing.gateway.fake.faults import Fault, FaultKind
 from flatbed.billing.gateway.views import Body, CreditNoteView, InvoiceView
@@ -58,6 +59,27 @@ class TestMeanwhile:
         monkeypatch.setattr(store.gateway, "finalize_invoice", overtaken)
         await store.collect(march)
         assert await states(store) == ["done"]
+
+    async def test_another_run_that_could_not_go_on_hides_nothing(
+        self, store: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """No event tells what a credit note has become: whoever made it writes it down."""
+        march, april = await corrected(store)
+        await store.collect(march)
+        await store.events()
+        create = store.gateway.create_credit_note
+
+        async def beside_another(body: Body, key: str) -> CreditNoteView:
+            made = await create(body, key)
+            other = _Work(store.collector, *store.place, april.invoices[0].id)
+            await other.postpone("network", is_stored=False)
+            return made
+
+        monkeypatch.setattr(store.gateway, "create_credit_note", beside_another)
+        await store.collect(april)
+        await store.events()
+        assert [row["external_status"] for row in await store.rows()] == ["paid", "issued"]
+        assert await store.reconcile() == 0
 
     async def test_what_stays_refused_is_quarantined(
         self, store: Shop, monkeypatch: pytest.MonkeyPatch
