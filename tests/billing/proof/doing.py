@@ -1,7 +1,7 @@
 """The facts done to the program, through the app's own role, each in a transaction of its own."""
 
 import asyncio
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -41,12 +41,15 @@ QUALIFIED = "qualification.qualified"
 EVIDENCE = "e" * 64
 
 
-class Mortal:
-    """Cancels the task that awaits it at the ``at``-th time that it gives up the loop."""
+class Interrupted:
+    """Lets something happen at the ``at``-th time that the work gives up the loop."""
 
-    def __init__(self, work: Coroutine[Any, Any, T], at: int) -> None:
+    def __init__(
+        self, work: Coroutine[Any, Any, T], at: int, happens: Callable[[], object]
+    ) -> None:
         self.work = work
         self.at = at
+        self.happens = happens
 
     def __await__(self) -> Generator[Any, Any, Any]:
         steps = 0
@@ -58,12 +61,25 @@ class Mortal:
             except StopIteration as ended:
                 return ended.value
             steps += 1
-            if steps == self.at and (task := asyncio.current_task()) is not None:
-                task.cancel()
+            if steps == self.at:
+                self.happens()
             try:
                 step = partial(inner.send, (yield waiting))
             except BaseException as error:  # noqa: BLE001 - what is thrown in goes where it belongs
                 step = partial(inner.throw, error)
+
+
+class Mortal(Interrupted):
+    """Cancels the task that awaits it at the ``at``-th time that it gives up the loop."""
+
+    def __init__(self, work: Coroutine[Any, Any, T], at: int) -> None:
+        super().__init__(work, at, _cancel)
+
+
+def _cancel() -> None:
+    task = asyncio.current_task()
+    if task is not None:
+        task.cancel()
 
 
 @dataclass

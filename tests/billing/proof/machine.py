@@ -27,6 +27,8 @@ FAILPOINTS = (
     "closing.billed",
     "closing.written",
 )
+AWAITS = 45
+"""A closing gives up the loop more often, most facts less."""
 PICK = st.integers(0, 999)
 ISV = st.sampled_from([0, 0, 0, 1])
 
@@ -104,12 +106,18 @@ class BillingMachine(Driver, RuleBasedStateMachine):
             facts.append(Close(self.later(), self.oldest(who)))
         self.run(self._rush(who, [one for one in facts if one is not None]))
 
-    @rule(who=ISV, kind=st.sampled_from(KINDS), pick=PICK, at=st.integers(1, 45))
+    @rule(who=ISV, kind=st.sampled_from(KINDS), pick=PICK, at=st.integers(0, AWAITS))
     def die(self, who: int, kind: str, pick: int, at: int) -> None:
         """Dies at some await, and is done again."""
         fact = self.due(who, kind, pick)
         if fact is not None:
-            self.run(self._die(who, fact, lambda: self.books[who].isv.dying(fact, at)))
+            self.run(
+                self._die(
+                    who,
+                    fact,
+                    lambda: self.books[who].isv.dying(fact, (at + self.salt) % AWAITS + 1),
+                )
+            )
 
     @rule(who=ISV, kind=st.sampled_from(KINDS), pick=PICK, point=st.sampled_from(FAILPOINTS))
     def fail(self, who: int, kind: str, pick: int, point: str) -> None:

@@ -139,6 +139,8 @@ class Model:
     periods: list[MPeriod] = field(default_factory=list)
     statements: list[MStatement] = field(default_factory=list)
     zones: list[tuple[datetime, str]] = field(default_factory=list)
+    has_findings: bool = False
+    """Whether the reconciliation has an open finding: then nothing is closed."""
 
     def copy(self) -> "Model":
         """Books that may be written on without these."""
@@ -150,6 +152,7 @@ class Model:
             [replace(one) for one in self.periods],
             list(self.statements),
             list(self.zones),
+            self.has_findings,
         )
 
     def apply(self, fact: Fact) -> str:
@@ -283,7 +286,7 @@ class Model:
             return "PeriodClosedError"
         if fact.at < period.ends + timedelta(days=GRACE_DAYS):
             return "ClosingBlockedError"
-        if any(not one.closed for one in self.periods[: fact.period]):
+        if self.has_findings or any(not one.closed for one in self.periods[: fact.period]):
             return "ClosingBlockedError"
         period.closed = True
         waiting = [
