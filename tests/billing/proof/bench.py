@@ -78,4 +78,5 @@ def run(
 def hold(tally: Counter[str], runs: int, floors: Mapping[str, float]) -> None:
     """There was something to find in every run: at least so much of each on average."""
     assert tally["runs"] >= runs
-    assert {what: tally[what] for what, each in floors.items() if tally[what] < each * runs} == {}
+    missing = {what: tally[what] for what, each in floors.items() if tally[what] < each * runs}
+    assert not missing, f"{missing} in {runs} runs"

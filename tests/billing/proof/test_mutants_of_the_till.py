@@ -179,23 +179,38 @@ def floated(patch: pytest.MonkeyPatch) -> None:
 
 MUTANTS: tuple[Patch, ...] = (
     keys_alone,
-    filled_blindly,
     finalized_unread,
-    credited_blindly,
     told_by_the_event,
-    handled_first,
     gaps_by_the_newest,
     credits_uncollected,
     floated,
 )
+RARE: tuple[Patch, ...] = (filled_blindly, credited_blindly, handled_first)
+"""Those that need a death at the very place, and so a minute of runs."""
+
+
+def named(mutant: Patch) -> str:
+    return str(mutant.__name__)
 
 
 class TestMutants:
     @pytest.mark.timeout(300)
-    @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda one: str(one.__name__))
+    @pytest.mark.parametrize("mutant", MUTANTS, ids=named)
     def test_the_machine_catches_it(
         self, database: TestDatabase, monkeypatch: pytest.MonkeyPatch, mutant: Patch
     ) -> None:
+        self._caught(database, monkeypatch, mutant)
+
+    @pytest.mark.long
+    @pytest.mark.timeout(600)
+    @pytest.mark.parametrize("mutant", RARE, ids=named)
+    def test_it_catches_the_rare_ones_too(
+        self, database: TestDatabase, monkeypatch: pytest.MonkeyPatch, mutant: Patch
+    ) -> None:
+        self._caught(database, monkeypatch, mutant)
+
+    @staticmethod
+    def _caught(database: TestDatabase, monkeypatch: pytest.MonkeyPatch, mutant: Patch) -> None:
         mutant(monkeypatch)
         with bench_of(CollectingMachine, database) as bench:
             with pytest.raises((AssertionError, Flaky)):
