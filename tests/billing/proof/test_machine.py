@@ -9,7 +9,7 @@ from tests.support.postgres import TestDatabase
 
 PARTS, LONG_PARTS = range(4), range(100, 110)
 """So that they share the cores."""
-BOOKS_RUNS, TILL_RUNS = 37, 13
+BOOKS_RUNS, TILL_RUNS = 40, 10
 """Of each part: 200 in all."""
 BOOKS_LONG, TILL_LONG = 350, 150
 """Of each part: 5,000 in all."""
