@@ -149,7 +149,8 @@ class Driver:
             self.books.append(book)
             who = len(self.books) - 1
             # The second is there for what must not happen to it: one unit will do.
-            for pick in [0, *picks] if who == 0 else [0]:
+            # The first is of the first campaign and in time, whatever this run's chance.
+            for pick in [-self.salt, *picks] if who == 0 else [-self.salt]:
                 unit = self.fact(who, "meter", pick)
                 assert unit is not None
                 await self._act(who, unit)
