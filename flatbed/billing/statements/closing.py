@@ -68,7 +68,7 @@ async def close(session: TenantSession, period_id: UUID) -> list[UUID]:
     """
     period = await _open_period(session, period_id)
     _, foreseen = await drafting.draft(session, period)
-    wanted = {(unit.campaign_ref, bucket) for unit in foreseen for bucket in ("total", unit.month)}
+    wanted = drafting.counters(foreseen)
     await ledger.lock_all_counters(session, wanted)
     head = await ledger.lock_head(session)
     failpoint(Failpoint.CLOSING_LOCKED)
@@ -76,10 +76,10 @@ async def close(session: TenantSession, period_id: UUID) -> list[UUID]:
     period = await _open_period(session, period_id)
     seller, rule = await check(session, period)
     found, units = await drafting.draft(session, period)
-    changes = drafting.deltas(units, found)
-    if changes.keys() - wanted:
+    if drafting.counters(units) - wanted:
+        # Also where no counter changes: whoever holds it reserves by the ranks of before.
         raise UnavailableError
-    await _give_back(session, changes)
+    await _give_back(session, drafting.deltas(units, found))
     last = await repository.last_statement(session)
     shared = _Closing(
         period=period,

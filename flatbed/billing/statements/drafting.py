@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from flatbed.billing.statements.repository import closing as repository
 from flatbed.billing.statements.rules.rating import Draft, Fate, Refund, Rest, Unit, drafts
@@ -74,6 +75,11 @@ def _refund(row: Mapping[str, Any], period: Period | None) -> Refund:
 
 def _is_carried(row: Mapping[str, Any], period: Period | None) -> bool:
     return period is None or row["period_id"] != period.id
+
+
+def counters(units: Sequence[Unit]) -> set[tuple[UUID, str]]:
+    """The cap counters of these units, by campaign and bucket."""
+    return {(unit.campaign_ref, bucket) for unit in units for bucket in ("total", unit.month)}
 
 
 def deltas(units: Sequence[Unit], found: Sequence[Draft]) -> dict[tuple[Any, str], int]:
