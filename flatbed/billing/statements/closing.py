@@ -76,10 +76,12 @@ async def close(session: TenantSession, period_id: UUID) -> list[UUID]:
     period = await _open_period(session, period_id)
     seller, rule = await check(session, period)
     found, units = await drafting.draft(session, period)
-    if drafting.counters(units) - wanted:
-        # Also where no counter changes: whoever holds it reserves by the ranks of before.
+    changes = drafting.deltas(units, found)
+    # Also where no counter changes: who meters under one reserves by the ranks of before.
+    ranked = drafting.counters([unit for unit in units if unit.price.tiers])
+    if (changes.keys() | ranked) - wanted:
         raise UnavailableError
-    await _give_back(session, drafting.deltas(units, found))
+    await _give_back(session, changes)
     last = await repository.last_statement(session)
     shared = _Closing(
         period=period,

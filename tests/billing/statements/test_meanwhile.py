@@ -11,13 +11,15 @@ from flatbed.tenants.kit.ids import uuid7
 from flatbed.tenants.kit.problems import UnavailableError
 from tests.billing.statements.books import APRIL, MARCH_CLOSES, Books, later
 
+TIERS = (Tier(2, 60),)
+
 
 class TestAcceptedMeanwhile:
     async def test_it_is_tried_again_though_no_counter_changes(
         self, books: Books, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Who meters in the campaign holds its counter, and reserves by the ranks of before."""
-        unit = await books.unit()
+        unit = await books.unit(tiers=TIERS)
         real = ledger.lock_all_counters
 
         async def overtaken(session: TenantSession, wanted: set[tuple[UUID, str]]) -> object:
@@ -33,8 +35,7 @@ class TestAcceptedMeanwhile:
 
     async def test_the_next_unit_reserves_by_what_is_billed(self, books: Books) -> None:
         campaign = uuid7()
-        tiers = (Tier(2, 60),)
-        await books.unit(accepted=later(1), campaign_ref=campaign, unit_price=100, tiers=tiers)
+        await books.unit(accepted=later(1), campaign_ref=campaign, unit_price=100, tiers=TIERS)
         await books.close(MARCH_CLOSES)
-        following = await books.unit(at=APRIL, campaign_ref=campaign, unit_price=100, tiers=tiers)
+        following = await books.unit(at=APRIL, campaign_ref=campaign, unit_price=100, tiers=TIERS)
         assert following.amount == 60
