@@ -12,6 +12,7 @@ from uuid import UUID
 
 import asyncpg
 import httpx
+from sqlalchemy.exc import DBAPIError
 
 from flatbed.app.permissions import PERMISSIONS
 from flatbed.app.wiring import Program, build
@@ -139,9 +140,7 @@ class Crew:
             if time.monotonic() > end:
                 raise HouseError(f"{spec} did not fire: {child.logged[-3000:]}")
             if time.monotonic() > more:
-                (extra,) = await BUILDERS[place.act](self.stage, 1)
-                acts.append(extra)
-                await extra.attempt()
+                await self._once_more(place, acts, child, before)
                 more = time.monotonic() + place.patience
             await asyncio.sleep(0.005)
         if how is not How.POSTGRES and (code := await self.house.ended(place.role)) != EXIT_CODE:
@@ -152,6 +151,17 @@ class Crew:
                 raise HouseError(f"{spec}: PostgreSQL lives on")
             await asyncio.sleep(PAUSE)
         self.tally.fired += child.fired() - before
+
+    async def _once_more(self, place: Place, acts: list[Act], child: Child, before: int) -> None:
+        try:
+            (extra,) = await BUILDERS[place.act](self.stage, 1)
+        except DBAPIError:
+            # What was waited for came just now, and took the builder's own connection with it.
+            if child.fired() == before:
+                raise
+            return
+        acts.append(extra)
+        await extra.attempt()
 
     async def _start_armed(self, place: Place, spec: str) -> None:
         if place.role == "realm":

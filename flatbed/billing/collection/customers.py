@@ -14,6 +14,7 @@ from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.canonical import digest
 from flatbed.tenants.kit.database.session import Caller
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
+from flatbed.tenants.kit.ids import uuid7
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ class Customers:
             customer = await self._keep(made.id)
         else:
             customer = self.known
-            await gateway.update_customer(customer, self.body, f"{key}:update")
+            # A key of its own: under the body's, a change back within a day would be replayed.
+            await gateway.update_customer(customer, self.body, f"{key}:{uuid7().hex}")
         await self._agree_on_tax_ids(gateway, customer)
         return customer
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -140,6 +141,17 @@ class TestCustomer:
         [april] = await store.books.close(APRIL_CLOSES)
         await store.collect(april)
         assert await known(store) == {("ch_vat", CHE["value"]), ("us_ein", EIN["value"])}
+
+    async def test_a_change_back_on_the_same_day_reaches_stripe(self, store: Shop) -> None:
+        """The key of the first change is still remembered there."""
+        await store.collect(await billed(store, 100))
+        for n, name in enumerate(("A GmbH", "B GmbH", "A GmbH")):
+            month, closes = APRIL + timedelta(days=30 * n), APRIL_CLOSES + timedelta(days=31 * n)
+            await told(store, legal_name=name)
+            await store.books.unit(at=month, accepted=month)
+            await store.collect(*await store.books.close(closes))
+            customer = (await store.at_stripe())[0].customer
+            assert (await store.gateway.get_customer(customer)).name == name
 
     async def test_a_tax_id_that_somebody_else_took_away_meanwhile_stops_nothing(
         self, store: Shop, monkeypatch: pytest.MonkeyPatch
