@@ -1,8 +1,9 @@
 """The ISV's customer at Stripe: made once, kept up to date."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from flatbed.billing.accounts import repository as accounts
@@ -15,6 +16,9 @@ from flatbed.tenants.kit.canonical import digest
 from flatbed.tenants.kit.database.session import Caller
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.ids import uuid7
+
+ROUNDS: Final = 10
+"""How often a tax id may come and go in a day; what is missing then is added the next time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +73,24 @@ class Customers:
     async def _agree_on_tax_ids(self, gateway: Gateway, customer: str) -> None:
         """Add what is missing, and take away what the ISV no longer has."""
         wanted = {(one["type"], one["value"]) for one in self.tax_ids}
-        there = {
-            (one.kind, one.value): one.id for one in await all_of(gateway.list_tax_ids(customer))
-        }
-        for kind, value in sorted(wanted - there.keys()):
-            await gateway.create_tax_id(customer, kind, value, f"{customer}:{kind}:{value}")
-        for gone in sorted(there.keys() - wanted):
+        there = await _tax_ids(gateway, customer)
+        gone: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for _ in range(ROUNDS):
+            missing = sorted(wanted - there.keys())
+            for one in missing:
+                # Two at once have the same key. Within a day of its removal Stripe repeats what it
+                # had made, which is gone: then the next key names that too.
+                key = ":".join((customer, *one, *gone[one]))
+                gone[one].append((await gateway.create_tax_id(customer, *one, key)).id)
+            if not missing:
+                break
+            there = await _tax_ids(gateway, customer)
+        for one in sorted(there.keys() - wanted):
             try:
-                await gateway.delete_tax_id(customer, there[gone])
+                await gateway.delete_tax_id(customer, there[one])
             except GatewayMissing:
                 continue
+
+
+async def _tax_ids(gateway: Gateway, customer: str) -> dict[tuple[str, str], str]:
+    return {(one.kind, one.value): one.id for one in await all_of(gateway.list_tax_ids(customer))}

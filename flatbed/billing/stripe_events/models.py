@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flatbed.tenants.kit.database.columns import OWN, one_of
@@ -20,7 +20,12 @@ class GatewayEvent(Base):
     __table_args__ = (
         UniqueConstraint("event_id"),
         one_of("outcome", "applied", "not_ours", "gone"),
-        Index(None, "happened_at"),
+        Index(
+            "gateway_event_unhandled_idx",
+            "received_at",
+            "id",
+            postgresql_where=text("handled_at IS NULL"),
+        ),
         OWN,
     )
 

@@ -153,6 +153,17 @@ class TestCustomer:
             customer = (await store.at_stripe())[0].customer
             assert (await store.gateway.get_customer(customer)).name == name
 
+    async def test_a_tax_id_that_comes_and_goes_in_a_day_ends_as_the_isv_has_it(
+        self, store: Shop
+    ) -> None:
+        await store.collect(await billed(store, 100))
+        for n, ids in enumerate(([ATU], [], [ATU], [], [ATU])):
+            month, closes = APRIL + timedelta(days=30 * n), APRIL_CLOSES + timedelta(days=31 * n)
+            await told(store, tax_ids=ids)
+            await store.books.unit(at=month, accepted=month)
+            await store.collect(*await store.books.close(closes))
+            assert await known(store) == {(one["type"], one["value"]) for one in ids}
+
     async def test_a_tax_id_that_somebody_else_took_away_meanwhile_stops_nothing(
         self, store: Shop, monkeypatch: pytest.MonkeyPatch
     ) -> None:
