@@ -99,7 +99,7 @@ class TestServing:
         server = await asyncio.start_server(endpoint, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         url = f"http://127.0.0.1:{port}/webhooks/stripe"
-        with _running("--webhook-url", url, "--webhook-secret", SECRET) as (base_url, _):
+        with _running("--webhook-url", url, "--webhook-secret", SECRET) as (base_url, said):
             gateway = _gateway(base_url)
             customer = await gateway.create_customer({"name": "Demo GmbH"}, "k1")
             draft = await gateway.create_invoice(
@@ -121,6 +121,7 @@ class TestServing:
         event = receiver.read_webhook(payload, signature)
         assert (event.type, event.object_id) == ("invoice.finalized", draft.id)
         assert json.loads(payload)["data"]["object"]["amount_due"] == 500
+        assert SECRET not in "".join(said)
         await receiver.close()
         server.close()
         await server.wait_closed()
@@ -148,6 +149,14 @@ class TestRefusals:
             assert result.exit_code == 3
             assert "takes a test key" in result.stderr
             assert key not in result.output
+
+    def test_a_webhook_secret_is_shown_only_where_it_was_made_here(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = str(taken.getsockname()[1])
+            words = ("--port", port, "--webhook-url", "http://127.0.0.1:9/")
+            made, given = _run(*words), _run(*words, FLATBED_STRIPE_WEBHOOK_SECRET=SECRET)
+        assert "signed with whsec_" in made.stderr
+        assert "whsec_" not in given.output
 
     def test_a_file_that_is_no_state_is_told_and_kept(self, tmp_path: Path) -> None:
         file = tmp_path / "notes.txt"

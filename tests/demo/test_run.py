@@ -104,9 +104,15 @@ class TestRun:
 
     def test_secrets_are_in_its_files_alone(self, shown: Run) -> None:
         kept = json.loads((shown.folder / "demo-stripe.json").read_text(encoding="utf-8"))
-        for name in ("key", "webhook_secret"):
-            assert kept[name] not in shown.told
-            assert kept[name] not in json.dumps(shown.summary)
+        clients = json.loads((shown.folder / "demo.json").read_text(encoding="utf-8"))["clients"]
+        logs = [one.read_text(encoding="utf-8") for one in shown.folder.glob("demo-*.log")]
+        assert logs
+        shows = "\n".join((shown.told, json.dumps(shown.summary), *logs))
+        for secret in (
+            *(kept[name] for name in ("key", "webhook_secret")),
+            *(one["client_secret"] for one in clients),
+        ):
+            assert secret not in shows
         for file in ("demo.json", "demo-stripe.json"):
             assert (shown.folder / file).stat().st_mode & 0o077 == 0
 

@@ -54,6 +54,8 @@ def fake_stripe(
         if not _is_test_key(key):
             refuse("the fake takes a test key: sk_test_…")
         secret = webhook_secret or f"whsec_{secrets.token_hex(16)}"
+        if webhook_url and not webhook_secret:
+            _say(f"Webhooks are signed with {secret}")
         try:
             serve_fake(port, state, webhook_url, secret, key)
         except StateFileError as error:
@@ -123,5 +125,5 @@ async def _serve(
             )
             _say(f"Fake Stripe answers at {base} (FLATBED_STRIPE_BASE_URL)")
             if endpoint is not None:
-                _say(f"Webhooks go to {webhook_url}, signed with {secret}")
+                _say(f"Webhooks go to {webhook_url}")
             await serve(fake, listener, uvicorn.Server(configured(fake)))

@@ -43,18 +43,18 @@ def _organization(slug: str, name: str, country: str, zone: str, currency: str) 
     }
 
 
-def _account(street: str, postal_code: str, city: str, country: str, vat: str, **more: str) -> JSON:
+def _account(street: str, postal_code: str, city: str, country: str, **more: str) -> JSON:
     address = {"line1": street, "postal_code": postal_code, "city": city, "country": country}
-    return {"address": address, "tax_ids": [{"type": vat, "value": _VAT_IDS[country]}], **more}
+    return {"address": address, "tax_ids": [_VAT_IDS[country]], **more}
 
 
 # Each begins as an id of its country does, and none is anybody's.
 _VAT_IDS: Final = {
-    "DE": "DE999999999",
-    "AT": "ATU99999999",
-    "CH": "CHE-999.999.999",
-    "NL": "NL999999999B99",
-    "GB": "GB999999999",
+    "DE": {"type": "eu_vat", "value": "DE999999999"},
+    "AT": {"type": "eu_vat", "value": "ATU99999999"},
+    "CH": {"type": "ch_vat", "value": "CHE-999.999.999"},
+    "NL": {"type": "eu_vat", "value": "NL999999999B99"},
+    "GB": {"type": "gb_vat", "value": "GB999999999"},
 }
 
 # The first two compete: both protect data.
@@ -70,7 +70,6 @@ ISVS: Final = (
             "20457",
             "Hamburg",
             "DE",
-            "eu_vat",
             email="rechnung@leuchtturm-software.example",
             purchase_order="PO-4711",
         ),
@@ -82,26 +81,14 @@ ISVS: Final = (
         {"name": "Deichgraf Vault", "category": "data protection"},
         (Order("Deichgraf Vault, first round"),),
         _account(
-            "Am Deich 3",
-            "28199",
-            "Bremen",
-            "DE",
-            "eu_vat",
-            email="buchhaltung@deichgraf-systems.example",
+            "Am Deich 3", "28199", "Bremen", "DE", email="buchhaltung@deichgraf-systems.example"
         ),
     ),
     IsvPlan(
         _organization("donau-analytics", "Donau Analytics GmbH", "AT", "Europe/Vienna", "EUR"),
         {"name": "Donau Insight", "category": "analytics"},
         (Order("Donau Insight, houses"), Order("Donau Insight, consultants", 5)),
-        _account(
-            "Praterstraße 8",
-            "1020",
-            "Wien",
-            "AT",
-            "eu_vat",
-            email="rechnung@donau-analytics.example",
-        ),
+        _account("Praterstraße 8", "1020", "Wien", "AT", email="rechnung@donau-analytics.example"),
         leaves_card=True,
     ),
     IsvPlan(
@@ -109,12 +96,7 @@ ISVS: Final = (
         {"name": "Gotthard Workspace", "category": "collaboration"},
         (Order("Gotthard Workspace, north"), Order("Gotthard Workspace, alps", 5)),
         _account(
-            "Bahnhofplatz 1",
-            "6460",
-            "Altdorf",
-            "CH",
-            "ch_vat",
-            email="finanzen@gotthard-cloud.example",
+            "Bahnhofplatz 1", "6460", "Altdorf", "CH", email="finanzen@gotthard-cloud.example"
         ),
         leaves_card=True,
         has_integration=True,
@@ -128,7 +110,6 @@ ISVS: Final = (
             "1015 DZ",
             "Amsterdam",
             "NL",
-            "eu_vat",
             email="finance@polder-software.example",
             language="en",
         ),
@@ -143,7 +124,6 @@ ISVS: Final = (
             "SE1 9XX",
             "London",
             "GB",
-            "gb_vat",
             email="accounts@thames-ledger.example",
             language="en",
         ),

@@ -64,19 +64,19 @@ class Client:
         """POST that must succeed; the body."""
         return _body("POST", path, await self.send("POST", path, body, **more))
 
-    async def change(self, path: str, body: JSON) -> JSON:
-        """Read the resource and PATCH it under its ETag; the new body."""
+    async def version(self, path: str) -> int:
+        """The version that stands there now."""
         found = await self.send("GET", path)
         _body("GET", path, found)
-        answer = await self.send("PATCH", path, body, version=version_of(found))
+        return version_of(found)
+
+    async def change(self, path: str, body: JSON) -> JSON:
+        """Read the resource and PATCH it under its ETag; the new body."""
+        answer = await self.send("PATCH", path, body, version=await self.version(path))
         return _body("PATCH", path, answer)
 
-    async def put(self, path: str, body: JSON, *, version: int | None = None) -> JSON:
-        """PUT what stands there under its ETag, or under the version told; the new body."""
-        if version is None:
-            found = await self.send("GET", path.removesuffix("/terms"))
-            _body("GET", path, found)
-            version = version_of(found)
+    async def put(self, path: str, body: JSON, *, version: int) -> JSON:
+        """PUT under a version; the new body."""
         return _body("PUT", path, await self.send("PUT", path, body, version=version))
 
     async def pages(self, path: str) -> list[JSON]:

@@ -37,7 +37,8 @@ async def open_accounts(cast: Cast, till: Till | None) -> None:
         else:
             await isv.client.change(ACCOUNT, dict(plan.account))
     terms = {"payment_terms_days": TERMS_DAYS}
-    await finance.at(cast.isvs[0].id).put(f"{ACCOUNT}/terms", terms)
+    first = finance.at(cast.isvs[0].id)
+    await first.put(f"{ACCOUNT}/terms", terms, version=await first.version(ACCOUNT))
 
 
 async def _leave_card(isv: Isv, till: Till) -> None:

@@ -18,7 +18,7 @@ from flatbed.app.demo.teller import Teller
 from flatbed.app.demo.till import Till
 from flatbed.app.permissions import PERMISSIONS
 from flatbed.app.wiring import build
-from flatbed.billing.facade import reconcile
+from flatbed.billing.facade import GatewayError, reconcile
 from flatbed.tenants.kit.ids import decode
 from flatbed.tenants.kit.settings import KernelSettings
 from flatbed.tenants.oauth.first_client import create_realm
@@ -161,9 +161,14 @@ def comparing(settings: KernelSettings) -> Compare:
         program = build(settings)
         try:
             for isv in cast.isvs:
-                await reconcile(
-                    program.collector, decode("realm", cast.realm), decode("org", isv.id)
-                )
+                try:
+                    await reconcile(
+                        program.collector, decode("realm", cast.realm), decode("org", isv.id)
+                    )
+                except GatewayError as error:
+                    raise DemoError(
+                        f"the books of {isv.name} were not compared: {error.code}"
+                    ) from None
         finally:
             await program.close()
 

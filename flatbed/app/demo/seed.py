@@ -10,7 +10,7 @@ from typing import Final
 from flatbed.app.demo import fiction, stage_setting
 from flatbed.app.demo.cast import Calendar, Cast, Isv
 from flatbed.app.demo.catalogue import ISVS, STORY
-from flatbed.app.demo.client import JSON, Client
+from flatbed.app.demo.client import JSON
 from flatbed.app.demo.fiction import Company
 from flatbed.app.demo.history import Running, live, sourced, together
 from flatbed.app.demo.payers import open_accounts
@@ -118,7 +118,7 @@ async def _people(cast: Cast) -> None:
     )
     for name, role in roles:
         await cast.hire(name, role)
-    mail_path: Client = await cast.mail_path()
+    mail_path = await cast.mail_path()
     for isv in ISVS:
         own = None if isv.has_integration else mail_path
         await cast.enrol(dict(isv.organization), isv.users, own)

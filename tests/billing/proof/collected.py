@@ -18,9 +18,9 @@ from fractions import Fraction
 from typing import Any
 from uuid import UUID
 
-from flatbed.billing.gateway.fake.store import Obj, Store
-from flatbed.tenants.kit.database.urls import Plain
+from flatbed.billing.gateway.fake.store import Obj
 from tests.billing.proof.model import TAX, Model, half_up
+from tests.billing.proof.till import Till
 
 Row = Mapping[str, Any]
 LATE = {"invoice.overdue", "invoice.payment_failed"}
@@ -43,10 +43,9 @@ class Collected:
     model: Model
 
 
-async def gather(
-    plain: Plain, store: Store, tenant_id: UUID, model: Model, paid: Counter[str]
-) -> Collected:
+async def gather(till: Till, tenant_id: UUID, model: Model, paid: Counter[str]) -> Collected:
     """Read everything. ``paid``: minor units by the id of the invoice at Stripe."""
+    plain, store = till.world.admin, till.fake.store
     invoices = [
         one
         for one in store.oldest_first("invoice")
@@ -61,11 +60,6 @@ async def gather(
         " JOIN invoice i ON (i.tenant_id, i.id) = (c.tenant_id, c.invoice_id)"
         " JOIN statement s ON (s.tenant_id, s.id) = (i.tenant_id, i.statement_id)"
         " WHERE c.tenant_id = $1 ORDER BY i.number",
-        tenant_id,
-    )
-    findings = await plain.fetch(
-        "SELECT kind, subject, detail FROM billing_finding"
-        " WHERE tenant_id = $1 AND resolved_at IS NULL",
         tenant_id,
     )
     entries = await plain.fetch(
@@ -84,7 +78,7 @@ async def gather(
         ),
         rows=rows,
         standing=None if account is None else account["standing"],
-        findings=[str(tuple(one)) for one in findings],
+        findings=await till.open_findings(tenant_id),
         entries={row["id"]: row["source_id"] for row in entries},
         paid=paid,
         model=model,

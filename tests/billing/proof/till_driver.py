@@ -290,7 +290,7 @@ class TillDriver(Driver):
         await self.hold(book, proves=False)
         tenant_id = book.isv.tenant_id
         assert await self.till.reconcile(tenant_id) == 0, await self.till.open_findings(tenant_id)
-        found = await self._gathered(book)
+        found = await collected.gather(self.till, tenant_id, book.model, self.paid)
         for check in collected.CHECKS:
             check(found)
         unknown = self.till.fake.control.status()["findings"]
@@ -298,11 +298,6 @@ class TillDriver(Driver):
         self.weigh(weight.of_till(found))
         for one in found.invoices:
             self.tally[f"at Stripe: {one['status']}"] += 1
-
-    async def _gathered(self, book: Book) -> collected.Collected:
-        tenant_id = book.isv.tenant_id
-        plain, store = book.isv.world.admin, self.till.fake.store
-        return await collected.gather(plain, store, tenant_id, book.model, self.paid)
 
     async def _commute(self) -> None:
         """Invariant 11: every event again, twice, in another order, changes nothing."""
