@@ -169,7 +169,7 @@ class TestServe:
             process.send_signal(signal.SIGTERM)
             time.sleep(0.5)
             assert httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
-            assert process.wait(20) == 0
+            assert process.wait(10) == 0
             assert 0.9 < time.monotonic() - told < 5
         finally:
             process.kill()
@@ -189,7 +189,7 @@ class TestWorker:
                 assert f"\nflatbed_{name} " in text
             assert "flatbed_database_connections_limit 10" in text
             process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
+            assert process.wait(10) == 0
         finally:
             process.kill()
             process.wait()

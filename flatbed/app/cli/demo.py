@@ -53,7 +53,7 @@ def run_(
     ] = None,
     *,
     small: Annotated[
-        bool, typer.Option("--small", help="A world of few companies: over in half a minute.")
+        bool, typer.Option("--small", help="A world of few companies: over much sooner.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
