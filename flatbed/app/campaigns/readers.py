@@ -1,8 +1,12 @@
 """What of a row each reader may see."""
 
+from typing import TypeVar
+
 from flatbed.tenants.access.principal import Principal, Role
+from flatbed.tenants.kit.schemas import Output
 
 STAFF = "staff:"
+Shown = TypeVar("Shown", bound=Output)
 
 
 def actor_shown(actor: str | None, reader: Principal) -> str | None:
@@ -10,3 +14,10 @@ def actor_shown(actor: str | None, reader: Principal) -> str | None:
     if actor is not None and reader.role is Role.ISV_CLIENT and actor.startswith(STAFF):
         return None
     return actor
+
+
+def shown_to(reader: Principal, shown: Shown, *actors: str) -> Shown:
+    """The same with the fields that name ``actors`` as the reader sees them."""
+    return shown.model_copy(
+        update={name: actor_shown(getattr(shown, name), reader) for name in actors}
+    )

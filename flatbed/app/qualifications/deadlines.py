@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final
 
 from flatbed.app.qualifications import acceptance, clocks, disputes
-from flatbed.app.qualifications.guarantee import remedy
+from flatbed.app.qualifications.guarantee import cases, remedy
 from flatbed.tenants.kit.deadlines import DeadlineHandler
 
 DEADLINES: Final[Mapping[str, DeadlineHandler]] = MappingProxyType(
@@ -14,7 +14,7 @@ DEADLINES: Final[Mapping[str, DeadlineHandler]] = MappingProxyType(
         **dict.fromkeys(clocks.REMINDERS, acceptance.remind),
         clocks.ANSWER: disputes.unanswered,
         clocks.DECISION: disputes.overdue,
-        **remedy.DEADLINES,
+        cases.REMEDY: remedy.remedy,
     }
 )
 """What each kind of deadline does at its own instant."""

@@ -8,6 +8,7 @@ canonical one and anybody can hash it again.
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -78,10 +79,7 @@ def freeze_ride(
         "campaign": _campaign(case),
         "price": _price(case),
         "rubric": case.rubric.to_json(),
-        "criteria": [
-            {"criterion": one.criterion, "passed": one.passed, "detail": one.detail}
-            for one in results
-        ],
+        "criteria": [asdict(one) for one in results],
         "contract": contract,
     }
     return _sealed(content)

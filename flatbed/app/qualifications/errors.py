@@ -51,8 +51,8 @@ class DisputeStateError(Problem):
 class DeciderInvolvedError(Problem):
     """Whoever had a hand in the candidate does not decide about it.
 
-    That is its hunter, who submitted it, audited a touch, confirmed evidence or gave an override
-    there; in a review also who recorded the push, of a report also who made it.
+    That is its hunter, who submitted it, recorded or audited a touch, confirmed evidence, marked a
+    partner's request or gave an override there; of a report also who made it.
     """
 
     status = 403

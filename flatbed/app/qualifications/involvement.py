@@ -15,8 +15,8 @@ async def check_uninvolved(
     A role may have changed since, the hand in it has not.
 
     Raises:
-        DeciderInvolvedError: he is its hunter, submitted it, audited a touch, confirmed evidence,
-            marked a partner's request, gave an override there, or is one of the reporters.
+        DeciderInvolvedError: he is its hunter, submitted it, recorded or audited a touch, confirmed
+            evidence, marked a partner's request, gave an override, or is one of the reporters.
     """
     if principal.staff_id is None or principal.staff_id == candidate.hunter_id:
         raise DeciderInvolvedError

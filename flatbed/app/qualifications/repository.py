@@ -168,10 +168,8 @@ async def had_a_hand(session: TenantReadSession, candidate_id: UUID, actor: str)
             ),
             exists().where(
                 PartnerRequest.tenant_id == session.tenant_id,
+                PartnerRequest.candidate_id == candidate_id,
                 PartnerRequest.marked_by == actor,
-                Qualification.tenant_id == PartnerRequest.tenant_id,
-                Qualification.id == PartnerRequest.qualification_id,
-                Qualification.candidate_id == candidate_id,
             ),
             # What waited for room was submitted by another than moved it.
             exists().where(

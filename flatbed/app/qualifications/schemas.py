@@ -220,9 +220,9 @@ class QualificationDetail(QualificationRead):
         GuaranteeRead | None, Field(description="Null unless it is accepted and guaranteed.")
     ]
     guarantee_case: Annotated[
-        GuaranteeCaseRead | None, Field(description="The newest report that the partner withdrew.")
+        GuaranteeCaseRead | None,
+        Field(description="The newest: a reported withdrawal, or a dispute decided `replaced`."),
     ]
-
     dossier: Annotated[
         dict[str, Any],
         Field(

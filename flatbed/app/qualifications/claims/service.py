@@ -7,7 +7,6 @@ from datetime import datetime
 from uuid import UUID
 
 from flatbed.app.campaigns.readers import actor_shown
-from flatbed.app.candidates.records.service import candidate_to_write
 from flatbed.app.candidates.rules.touches import Side, TouchClass
 from flatbed.app.qualifications import cards, clocks, evidence, outcome
 from flatbed.app.qualifications.claims.errors import (
@@ -113,7 +112,7 @@ async def decide(
     found = await repository.find(session, case_id)
     if found is None:
         raise NotFoundError
-    candidate = await candidate_to_write(session, found.candidate_id)
+    candidate, row = await outcome.locked(session, found.qualification_id)
     case = await repository.lock(session, case_id)
     if case is None:
         raise NotFoundError
@@ -121,7 +120,6 @@ async def decide(
     if case.status != CaseState.REPORTED.value or case.withdrew_at is None:
         raise GuaranteeCaseStateError(extra={"state": case.status})
     await check_uninvolved(session, principal, candidate, case.reported_by)
-    _, row = await outcome.locked(session, case.qualification_id)
     case.decided_by = session.caller.actor
     case.decided_at = session.now()
     case.decision_reason = body.reason

@@ -1,9 +1,8 @@
 """Free rides as the API shows them."""
 
-from typing import Any
 from uuid import UUID
 
-from flatbed.app.campaigns.readers import actor_shown
+from flatbed.app.campaigns.readers import shown_to
 from flatbed.app.qualifications.free_rides import repository
 from flatbed.app.qualifications.free_rides.models import FreeRide
 from flatbed.app.qualifications.free_rides.schemas import FreeRidePage, FreeRideRead
@@ -46,7 +45,4 @@ async def page(
 
 def read(row: FreeRide, principal: Principal) -> FreeRideRead:
     """The free ride; an ISV is not told who of the agency acted."""
-    values: dict[str, Any] = {name: getattr(row, name) for name in FreeRideRead.model_fields}
-    for name in ("reported_by", "decided_by"):
-        values[name] = actor_shown(values[name], principal)
-    return FreeRideRead.model_validate(values)
+    return shown_to(principal, FreeRideRead.model_validate(row), "reported_by", "decided_by")

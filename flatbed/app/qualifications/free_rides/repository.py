@@ -10,7 +10,7 @@ from sqlalchemy import exists, func, select
 from flatbed.app.candidates.models import Candidate, Transition
 from flatbed.app.candidates.rules.stages import Stage
 from flatbed.app.qualifications.free_rides.models import FreeRide
-from flatbed.app.qualifications.models import Dispute, Qualification
+from flatbed.app.qualifications.models import Dispute
 from flatbed.app.qualifications.rules.already_known import ALREADY_KNOWN
 from flatbed.tenants.kit.cursors import Window
 from flatbed.tenants.kit.database.columns import word
@@ -66,11 +66,9 @@ async def is_known_before(session: TenantReadSession, candidate_id: UUID) -> boo
     statement = select(
         exists().where(
             Dispute.tenant_id == session.tenant_id,
+            Dispute.candidate_id == candidate_id,
             Dispute.criterion == ALREADY_KNOWN,
             Dispute.decision.in_([word("voided"), word("replaced")]),
-            Qualification.tenant_id == Dispute.tenant_id,
-            Qualification.id == Dispute.qualification_id,
-            Qualification.candidate_id == candidate_id,
         )
     )
     return bool(await session.scalar(statement))

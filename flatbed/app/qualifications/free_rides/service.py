@@ -4,9 +4,11 @@ Billed at the frozen price, once per company group and programme as any unit; ca
 it: they bound what the agency delivers, not what the ISV takes.
 """
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from flatbed.app.campaigns.method import CampaignState
 from flatbed.app.campaigns.orders.progress import campaign_of
@@ -90,7 +92,7 @@ async def report(
         created_at=now,
         updated_at=now,
     )
-    await _judge(session, candidate, campaign, row)
+    await _judge(session, candidate, campaign, row, zone)
     session.add(row)
     await _tell(session, row, CaseStatus.OPEN)
     return reading.read(row, principal), row.version
@@ -145,7 +147,7 @@ async def _bill(session: TenantSession, candidate: Candidate, row: FreeRide) -> 
     # A reservation over a cap ends: its unit is billed by this one.
     await withdraw_reservation(session, candidate, EndReason.ALREADY_BILLED)
     case = await case_of(session, candidate)
-    results = await _judge(session, candidate, case.campaign, row)
+    results = await _judge(session, candidate, case.campaign, row, case.organization.zone)
     content, content_hash = dossier.freeze_ride(case, _contract(row), results, session.now())
     birth = Birth(
         id=uuid7(),
@@ -163,14 +165,17 @@ async def _bill(session: TenantSession, candidate: Candidate, row: FreeRide) -> 
 
 
 async def _judge(
-    session: TenantReadSession, candidate: Candidate, campaign: CampaignView, row: FreeRide
+    session: TenantReadSession,
+    candidate: Candidate,
+    campaign: CampaignView,
+    row: FreeRide,
+    zone: ZoneInfo,
 ) -> tuple[RideResult, ...]:
     """Why it is billed.
 
     Raises:
         NotFreeRideError: it is not.
     """
-    zone = (await organization_of(session)).zone
     reached_at = await repository.reached_far(session, candidate)
     ended = [one for one in (candidate.exited_at, _campaign_ended(campaign)) if one is not None]
     ended_at = min(ended, default=None)
@@ -181,11 +186,7 @@ async def _judge(
         known_before=await repository.is_known_before(session, candidate.id),
     )
     if not all(one.passed for one in results):
-        criteria = [
-            {"criterion": one.criterion.value, "passed": one.passed, "detail": one.detail}
-            for one in results
-        ]
-        raise NotFreeRideError(extra={"criteria": criteria})
+        raise NotFreeRideError(extra={"criteria": [asdict(one) for one in results]})
     return results
 
 

@@ -1,10 +1,9 @@
 """Guarantees and their cases as the API shows them."""
 
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
-from flatbed.app.campaigns.readers import actor_shown
+from flatbed.app.campaigns.readers import shown_to
 from flatbed.app.qualifications.guarantee import repository
 from flatbed.app.qualifications.guarantee.clock import clock_of
 from flatbed.app.qualifications.guarantee.models import GuaranteeCase
@@ -92,7 +91,4 @@ async def page(
 
 def read(row: GuaranteeCase, principal: Principal) -> GuaranteeCaseRead:
     """The case; an ISV is not told who of the agency acted."""
-    values: dict[str, Any] = {name: getattr(row, name) for name in GuaranteeCaseRead.model_fields}
-    for name in ("reported_by", "decided_by"):
-        values[name] = actor_shown(values[name], principal)
-    return GuaranteeCaseRead.model_validate(values)
+    return shown_to(principal, GuaranteeCaseRead.model_validate(row), "reported_by", "decided_by")

@@ -1,8 +1,6 @@
 """What happens when no replacement came in time: the ISV gets its share of the money back."""
 
-from collections.abc import Mapping
 from datetime import timedelta
-from types import MappingProxyType
 from typing import Any, Final
 
 from flatbed.app.campaigns.orders.progress import note_acceptance
@@ -15,7 +13,6 @@ from flatbed.billing.facade import NotBilledError, RecordedUsage, UsageStateErro
 from flatbed.tenants.kit import deadlines
 from flatbed.tenants.kit.database.kernel_tables import Deadline
 from flatbed.tenants.kit.database.session import TenantSession
-from flatbed.tenants.kit.deadlines import DeadlineHandler
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.ids import encode
 from flatbed.tenants.organizations.service import organization_of
@@ -95,7 +92,3 @@ async def _end(
     case.status = state.value
     case.ended_at = session.now()
     await tell(session, case, state.value, figures)
-
-
-DEADLINES: Final[Mapping[str, DeadlineHandler]] = MappingProxyType({REMEDY: remedy})
-"""What each kind of deadline does at its own instant, for wiring."""

@@ -21,7 +21,6 @@ class Filters:
     """Which cases; None is any."""
 
     campaign_id: UUID | None = None
-    qualification_id: UUID | None = None
     status: CaseState | None = None
     updated_after: datetime | None = None
 
@@ -122,8 +121,6 @@ async def page(
     statement = select(GuaranteeCase).where(GuaranteeCase.tenant_id == session.tenant_id)
     if filters.campaign_id is not None:
         statement = statement.where(GuaranteeCase.campaign_id == filters.campaign_id)
-    if filters.qualification_id is not None:
-        statement = statement.where(GuaranteeCase.qualification_id == filters.qualification_id)
     if filters.status is not None:
         statement = statement.where(GuaranteeCase.status == filters.status.value)
     if filters.updated_after is not None:
