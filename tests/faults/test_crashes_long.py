@@ -39,7 +39,9 @@ async def failpoints(house: House, rounds: int, number: random.Random) -> int:
             for _ in range(min(left, IN_A_REALM)):
                 point = number.choice(list(Failpoint))
                 how = number.choice(list(How))
-                at = None if PLACES[point].at_start else number.randint(1, DEEPEST)
+                place = PLACES[point]
+                deepest = DEEPEST if place.later > 1 else 1  # an act that passes it takes seconds
+                at = None if place.at_start else number.randint(1, deepest)
                 await crew.round(point, how, at)
             assert await crew.findings(crew.done) == []
             left -= crew.tally.rounds

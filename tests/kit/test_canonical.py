@@ -12,7 +12,7 @@ from asyncpg.pgproto.pgproto import UUID as DRIVER_UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flatbed.tenants.kit.canonical import Shape, Written, canonical
+from flatbed.tenants.kit.canonical import Shape, canonical
 
 
 class Word(StrEnum):
@@ -96,10 +96,6 @@ class TestCanonical:
     @given(st.dictionaries(texts, values, max_size=30))
     def test_an_object_of_a_known_shape_is_written_the_same(self, content: dict[str, Any]) -> None:
         assert Shape(content).text(content) == by_rule(content)
-
-    @given(values)
-    def test_what_is_written_already_is_not_written_twice(self, value: object) -> None:
-        assert canonical([Written(canonical(value))]) == canonical([value])
 
     def test_the_spelling_of_each_type_is_fixed(self) -> None:
         """What is in ledgers already must give its hash for ever."""

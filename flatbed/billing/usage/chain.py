@@ -23,9 +23,13 @@ OUTSIDE: Final = frozenset({"hash", "previous_hash"})
 """The columns that the content of an entry leaves out: the hash itself, and what it is over."""
 FORMAT: Final = 2
 """How entries are sealed today, see :func:`covered`."""
-_FIRST: Final = 1
-_LATER: Final = frozenset({"credits_id", "replaces_id", "tiers", "country", "agent_ref", "format"})
+FIRST: Final = 1
+LATER: Final = frozenset({"credits_id", "replaces_id", "tiers", "country", "agent_ref", "format"})
 """Columns that an entry of the first format does not know."""
+COMMITTED: Final = ("unit_key", "agent_ref")
+"""Columns of which an entry's hash covers a digest, see :func:`covered`."""
+DIGEST: Final = "sha256:"
+"""How such a digest begins."""
 
 
 class Fault(StrEnum):
@@ -76,7 +80,6 @@ class Head:
     hash: str
 
 
-_DIGEST: Final = "sha256:"
 EMPTY: Final = Head(0, GENESIS)
 """The head of a ledger without entries."""
 
@@ -89,21 +92,23 @@ def covered(content: Mapping[str, Any]) -> dict[str, Any]:
     which hunter worked it, and equal ones of two entries do not look equal. Covering it again
     changes nothing. An entry of the first format covers the columns of its time as they are.
     """
-    if content.get("format", _FIRST) == _FIRST:
-        known = {name: value for name, value in content.items() if name not in _LATER}
+    if content.get("format", FIRST) == FIRST:
+        known = {name: value for name, value in content.items() if name not in LATER}
         # A later column that is filled is no content of its time: it shows as an edit.
-        return {**known, **{name: content[name] for name in _LATER if _is_filled(content, name)}}
+        return {**known, **{name: content[name] for name in LATER if _is_filled(content, name)}}
     id_ = canonical(content["id"])
-    return {
-        **content,
-        "unit_key": _commitment(id_, "unit_key", content["unit_key"]),
-        "agent_ref": _commitment(id_, "agent_ref", content["agent_ref"]),
-    }
+    return {**content, **{name: _commitment(id_, name, content[name]) for name in COMMITTED}}
+
+
+def text_of(content: Mapping[str, Any]) -> str:
+    """The canonical text that an entry's hash covers."""
+    known = covered(content)
+    return _shape(tuple(known)).text(known)
 
 
 def seal(head: Head, content: Mapping[str, Any]) -> str:
     """The hash of the entry that follows ``head``."""
-    return _hash(head.hash, content)
+    return chained_text(head.hash, text_of(content))
 
 
 def verify(links: Iterable[Link], head: Head | None, anchors: Iterable[Head] = ()) -> list[Finding]:
@@ -136,19 +141,28 @@ class Walk:
 
     def step(self, link: Link) -> None:
         """Take the next stored entry by sequence number."""
-        sequence = link.sequence
+        is_moved = link.content.get("sequence", link.sequence) != link.sequence
+        text = None if is_moved else text_of(link.content)
+        self.take(link.sequence, link.previous_hash, link.hash, text)
+
+    def take(self, sequence: int, previous_hash: str, hash_: str, text: str | None) -> None:
+        """As :meth:`step`, of an entry whose canonical text is known.
+
+        Args:
+            sequence: of the entry, as stored.
+            previous_hash: as stored.
+            hash_: as stored.
+            text: as :func:`text_of`; None if its content is none that was ever sealed.
+        """
         if sequence != self._sequence + 1:
             self._findings.append(_jump(self._sequence, sequence))
-        if link.previous_hash != self._hash:
+        if previous_hash != self._hash:
             self._find(Fault.DISPLACED, sequence, "it does not follow the entry before")
-        if (
-            _hash(link.previous_hash, link.content) != link.hash
-            or link.content.get("sequence", sequence) != sequence
-        ):
+        if text is None or chained_text(previous_hash, text) != hash_:
             self._find(Fault.EDITED, sequence, "its content does not give its hash")
         if sequence in self._anchored:
-            self._seen[sequence] = link.hash
-        self._sequence, self._hash = sequence, link.hash
+            self._seen[sequence] = hash_
+        self._sequence, self._hash = sequence, hash_
 
     def end(self, head: Head | None) -> list[Finding]:
         """The chain ends here: everything that was wrong, in the order of the entries.
@@ -181,14 +195,9 @@ def _commitment(id_: str, name: str, value: object) -> str | None:
     if value is None:
         return None
     text = str(value)
-    if text.startswith(_DIGEST):
+    if text.startswith(DIGEST):
         return text
-    return f'{_DIGEST}{digest_of_text(f"""[{id_},"{name}",{canonical(value)}]""")}'
-
-
-def _hash(previous: str, content: Mapping[str, Any]) -> str:
-    known = covered(content)
-    return chained_text(previous, _shape(tuple(known)).text(known))
+    return f'{DIGEST}{digest_of_text(f"""[{id_},"{name}",{canonical(value)}]""")}'
 
 
 @lru_cache(maxsize=16)

@@ -8,9 +8,9 @@ from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
 from flatbed.billing.usage.caps import TOTAL, Used
-from flatbed.billing.usage.chain import Fault, Finding, Head, Link, Walk
+from flatbed.billing.usage.chain import Fault, Finding, Head, Walk
 from flatbed.billing.usage.repository import chains, ledger, lines
-from flatbed.tenants.kit.canonical import Written, canonical
+from flatbed.tenants.kit.canonical import canonical
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
 from flatbed.tenants.kit.ids import encode
 
@@ -42,19 +42,24 @@ async def verify_ledger(
     walk = Walk(anchors)
     async with aclosing(chains.chain_parts(session)) as parts:
         async for rows in parts:
-            for sequence, previous_hash, hash_, *values in rows:
-                content = dict(zip(ledger.CONTENT, values, strict=True))
-                content["tiers"] = _written(content["tiers"])
-                walk.step(Link(sequence, previous_hash, hash_, content))
-                census.count(content)
+            for before, json_, after, *told in rows:
+                text = joined(before, json_, after)
+                entry = dict(zip(chains.TOLD, told, strict=True))
+                walk.take(entry["sequence"], entry["previous_hash"], entry["hash"], text)
+                census.count(entry)
     stored = await ledger.all_counters(session)
     return [*walk.end(head), *census.counters(stored), *census.candidates()]
 
 
+def joined(before: str | None, json_: str | None, after: str) -> str | None:
+    """An entry's canonical text out of its ``chains.pieces``; None if it was never sealed so."""
+    return None if before is None else f"{before}{_written(json_)}{after}"
+
+
 @lru_cache(maxsize=1_024)
-def _written(tiers: str | None) -> Written | None:
+def _written(json_: str | None) -> str:
     """A campaign's units all have the same tiers: they are read once."""
-    return None if tiers is None else Written(canonical(json.loads(tiers)))
+    return "" if json_ is None else canonical(json.loads(json_))
 
 
 def _texts(found: Mapping[UUID, _T]) -> dict[str, _T]:

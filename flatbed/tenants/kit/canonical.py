@@ -45,12 +45,6 @@ def chained_text(previous: str, text: str) -> str:
     return hashlib.sha256(f"{previous}\n{text}".encode()).hexdigest()
 
 
-class Written(str):
-    """A canonical text: as a part of a value it stands for what it was made of."""
-
-    __slots__ = ()
-
-
 GENESIS = "0" * 64
 """The previous hash of a chain's first entry."""
 
@@ -115,7 +109,6 @@ def _object(value: Mapping[object, object]) -> str:
 
 # In this order: an Enum may be a str, a bool is an int, an instant is a date.
 _KNOWN: tuple[tuple[type, Writer], ...] = (
-    (Written, str),
     (Enum, lambda value: canonical(value.value)),
     (type(None), lambda _: "null"),
     (bool, lambda value: "true" if value else "false"),

@@ -5,29 +5,48 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, DateTime, Text, Uuid, cast, func, select
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Integer,
+    Text,
+    Uuid,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    select,
+)
 
+from flatbed.billing.usage.chain import COMMITTED, DIGEST, FIRST, LATER
 from flatbed.billing.usage.models import UsageEntry
 from flatbed.billing.usage.repository.ledger import CONTENT
 from flatbed.tenants.kit.database.session import TenantReadSession
 
-CHAIN: Final = ("sequence", "previous_hash", "hash", *CONTENT)
-"""What a link of the chain is made of."""
-_INSTANT: Final = 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'
+TOLD: Final = (
+    *("sequence", "previous_hash", "hash"),
+    *("id", "kind", "campaign_ref", "month", "amount", "replaces_id", "evidence_hash"),
+)
+"""The columns that a link tells beside its text."""
 PART: Final = 250
 """Entries that are in memory at once while a whole ledger is read."""
+_INSTANT: Final = 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'
+_ENTRY: Final = UsageEntry.__table__.columns
+_JSON: Final = "tiers"
 
 
 async def chain_parts(session: TenantReadSession) -> AsyncGenerator[Sequence[Sequence[Any]]]:
-    """Every entry of the tenant in the order of the chain: ``CHAIN`` of each, a part at a time.
+    """Every entry of the tenant in the order of the chain, a part at a time.
 
-    Ids and instants come as the texts that hashes are made over, JSON as text: objects of theirs
-    would take most of the time of reading. The next part is read while the caller works on one;
-    close the iterator (``aclosing``) before anything else is asked of the session.
+    Of each the three :func:`pieces` of the text that its hash covers, then ``TOLD``, ids as texts.
+    The text is written by the database, by the rule of ``chain.covered``: made here out of its
+    columns it would take most of the time of a verification. The next part is read while the
+    caller works on one; close the iterator (``aclosing``) before anything else is asked of the
+    session.
     """
     statement = (
-        select(*(_as_hashed(UsageEntry.__table__.columns[name]) for name in CHAIN))
+        select(*pieces(), *(_as_text(_ENTRY[name]) for name in TOLD))
         .where(UsageEntry.tenant_id == session.tenant_id)
         .order_by(UsageEntry.sequence)
         .execution_options(yield_per=PART)
@@ -45,6 +64,29 @@ async def chain_parts(session: TenantReadSession) -> AsyncGenerator[Sequence[Seq
         await asyncio.wait([coming])
 
 
+def pieces() -> tuple[ColumnElement[Any], ...]:
+    """An entry's canonical text: up to the member that is JSON, its value, and the rest.
+
+    The first is None for an entry that holds what its format does not know; the value is in the
+    database's spelling, None where the format has no such member.
+    """
+    names = sorted(CONTENT)
+    at = names.index(_JSON)
+    of_first = [name for name in names if name not in LATER]
+    is_first = _ENTRY.format == FIRST
+    filled = func.num_nonnulls(*(_ENTRY[name] for name in sorted(LATER) if name != "format"))
+    members = {name: _as_json(_ENTRY[name]) for name in names}
+    today = members | {name: _commitment(name) for name in COMMITTED}
+    return (
+        case(
+            (is_first, case((filled == 0, _filled("{", of_first, "}", members)))),
+            else_=_filled("{", names[:at], f',"{_JSON}":', today),
+        ),
+        case((is_first, null()), else_=func.coalesce(cast(_ENTRY[_JSON], Text), _plain("null"))),
+        case((is_first, _plain("")), else_=_filled(",", names[at + 1 :], "}", today)),
+    )
+
+
 async def all_voided(session: TenantReadSession) -> set[UUID]:
     """The entries of the tenant that a reversal points at."""
     statement = select(UsageEntry.reverses_id).where(
@@ -53,11 +95,46 @@ async def all_voided(session: TenantReadSession) -> set[UUID]:
     return {one for one in await session.scalars(statement) if one is not None}
 
 
-def _as_hashed(column: ColumnElement[Any]) -> ColumnElement[Any]:
+def _filled(
+    head: str, names: Sequence[str], tail: str, members: dict[str, ColumnElement[Any]]
+) -> ColumnElement[Any]:
+    template = ",".join(f'"{name}":%s' for name in names)
+    return func.format(_plain(f"{head}{template}{tail}"), *(members[name] for name in names))
+
+
+def _as_json(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    if isinstance(column.type, Integer):
+        return column
+    text = _as_text(column)
+    if isinstance(column.type, Uuid | DateTime):  # whose text has nothing to escape
+        json = _plain('"') + text + _plain('"')
+    else:
+        json = cast(func.to_json(text), Text)
+    return func.coalesce(json, _plain("null")) if column.nullable else json
+
+
+def _commitment(name: str) -> ColumnElement[Any]:
+    column = cast(_ENTRY[name], Text)
+    text = func.format(
+        _plain(f'[%s,"{name}",%s]'), _as_json(_ENTRY.id), cast(func.to_json(column), Text)
+    )
+    digest = func.encode(func.sha256(func.convert_to(text, _plain("UTF8"))), _plain("hex"))
+    return case(
+        (column.is_(None), _plain("null")),
+        (func.starts_with(column, _plain(DIGEST)), cast(func.to_json(column), Text)),
+        else_=func.format(_plain(f'"{DIGEST}%s"'), digest),
+    )
+
+
+def _as_text(column: ColumnElement[Any]) -> ColumnElement[Any]:
     match column.type:
-        case Uuid() | JSONB():
+        case Uuid():
             return cast(column, Text)
         case DateTime():
             return func.to_char(func.timezone("UTC", column), _INSTANT)
         case _:
             return column
+
+
+def _plain(text: str) -> ColumnElement[str]:
+    return literal(text, Text, literal_execute=True)
