@@ -49,6 +49,7 @@ def shorten() -> None:
     worker.IDLE = timedelta(milliseconds=50)  # type: ignore[misc]  # Final: shortened for tests
     worker.AFTER_FAILURE = timedelta(milliseconds=100)  # type: ignore[misc]  # as above
     runner.POLL = timedelta(milliseconds=200)  # type: ignore[misc]  # as above
+    runner.FIRST_PAUSE = timedelta(milliseconds=200)  # type: ignore[misc]  # as above
 
 
 class Nursery:

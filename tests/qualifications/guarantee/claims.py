@@ -1,6 +1,5 @@
 """Accepted units whose partners withdraw, the books in which they are paid, and free rides."""
 
-import asyncio
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -8,12 +7,12 @@ from typing import Any
 import httpx
 
 from flatbed.billing.usage.opening import CLOSING_JOB
-from flatbed.tenants.kit.jobs.runner import run_jobs
 from tests.api.support import Client, World
 from tests.billing.statements.closed import PROFILE
 from tests.candidates.factory import Site, Worked, site
 from tests.qualifications.factory import CALENDAR, Qualified, qualify
 from tests.qualifications.stock import stock
+from tests.qualifications.worker import work_off
 
 PROOF = {"kind": "document", "description": "The partner's letter of termination."}
 FOUND = {"decision": "confirmed", "reason": "I have read the letter."}
@@ -110,8 +109,7 @@ async def books(world: World) -> None:
 
 async def close_months(world: World) -> None:
     """Let the worker set the deadlines of open months; they close when the clock moves."""
-    jobs = {CLOSING_JOB: world.program.jobs[CLOSING_JOB]}
-    await run_jobs(world.program.database_url, jobs, asyncio.Event(), drain=True)
+    await work_off(world, CLOSING_JOB)
 
 
 async def campaign_of(unit: Qualified) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Campaigns that are full, and who waits there."""
 
-import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,17 +9,16 @@ from flatbed.app.campaigns.orders.room import ADMISSION_JOB
 from flatbed.app.candidates.models import WaitingLine, WaitingQualification
 from flatbed.billing.statements.jobs import ROOM_JOB
 from flatbed.tenants.kit.ids import decode, encode
-from flatbed.tenants.kit.jobs.runner import run_jobs
 from tests.api.support import Client, World
 from tests.candidates.factory import Site, Worked, site
 from tests.qualifications.factory import Qualified, qualify, submit
 from tests.qualifications.stock import stock
+from tests.qualifications.worker import work_off
 
 
 async def admissions(world: World) -> None:
     """Let the worker do what it was asked about those who wait."""
-    jobs = {name: world.program.jobs[name] for name in (ADMISSION_JOB, ROOM_JOB)}
-    await run_jobs(world.program.database_url, jobs, asyncio.Event(), drain=True)
+    await work_off(world, ADMISSION_JOB, ROOM_JOB)
 
 
 @dataclass
