@@ -30,7 +30,6 @@ COLLECTED: Final = (
     " WHERE c.invoice_id = i.id AND c.state = 'done'))"
 )
 CALLER: Final = Caller("system:acts", "")
-RESERVED: Final = 202
 _numbers = count(1)
 
 
@@ -190,9 +189,8 @@ class Stage:
 
     async def reserve(self, worked: Worked) -> str:
         """A candidate of the full campaign waits; the reservation's id."""
-        answer = await self.site.hunter.post(f"{worked.path}/qualifications")
-        assert answer.status_code == RESERVED, answer.text
-        return str(answer.json()["id"])
+        waiting = await surely(self.site.hunter, f"{worked.path}/qualifications")
+        return str(waiting["id"])
 
     async def _full(self) -> tuple["Stage", Qualified]:
         """A campaign of one unit, which is metered."""
@@ -355,13 +353,13 @@ class Stage:
         kept = ("offering_id", "profile_id", "revenue_floor")
         body = {name: like[name] for name in kept}
         more = {"name": "Autumn", "programme": "dach", "quantity": quantity}
-        return await self.site.isv.client.made("/v1/campaigns", {**body, **more})
+        return await surely(self.site.isv.client, "/v1/campaigns", {**body, **more})
 
     async def running(self, quantity: int) -> dict[str, Any]:
         made = await self._draft(quantity)
         path = f"/v1/campaigns/{made['id']}"
-        await self.site.isv.client.made(f"{path}/order")
-        return await self.site.lead.made(f"{path}/start")
+        await surely(self.site.isv.client, f"{path}/order")
+        return await surely(self.site.lead, f"{path}/start")
 
 
 Builder = Callable[[Stage, int], Awaitable[list[Act]]]

@@ -155,8 +155,8 @@ class Crew:
     async def _once_more(self, place: Place, acts: list[Act], child: Child, before: int) -> None:
         try:
             (extra,) = await BUILDERS[place.act](self.stage, 1)
-        except DBAPIError:
-            # What was waited for came just now, and took the builder's own connection with it.
+        except (DBAPIError, httpx.HTTPError, AssertionError):
+            # What was waited for came just now, and took from the builder what it works with.
             if child.fired() == before:
                 raise
             return
