@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from uuid import UUID
 
@@ -83,6 +83,11 @@ class Tally:
     """By victim; each lived before and was dead after."""
     under_load: int = 0
     """Kills while clients still worked."""
+
+    def add(self, other: "Tally") -> None:
+        """Count what another crew did."""
+        for one in fields(Tally):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
 
 
 @dataclass

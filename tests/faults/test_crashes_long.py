@@ -60,10 +60,7 @@ async def storms(house: House, kills: int, number: random.Random) -> Tally:
                 left -= some
             assert await crew.findings(crew.done) == []
             assert crew.tally.replayed > 1
-            total.acts += crew.tally.acts
-            total.repeated += crew.tally.repeated
-            total.under_load += crew.tally.under_load
-            total.kills.update(crew.tally.kills)
+            total.add(crew.tally)
     return total
 
 
