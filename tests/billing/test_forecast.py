@@ -156,10 +156,6 @@ class TestShareOf:
         assert share_of(20, voided=5, unbilled=unbilled) == Share(11, 17)
         assert share_of(0, voided=0, unbilled=[]) == Share(0, 0)
 
-    def test_a_unit_that_is_voided_while_it_is_read_takes_nothing_below_zero(self) -> None:
-        waiting = Unbilled(uuid7(), KEY, UsageState.PENDING, NOON, NOON, PRICE, free=False)
-        assert share_of(6, voided=6, unbilled=[waiting]) == Share(0, 5)
-
 
 class TestRoom:
     @pytest.mark.parametrize(

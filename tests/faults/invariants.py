@@ -353,8 +353,11 @@ async def _chains_of(program: Program, realm_id: UUID, tenant_id: UUID) -> list[
         realm_id=realm_id, tenant_id=tenant_id, caller=CALLER, clock=Clock()
     ) as session:
         ledger = await verify_ledger(session, anchors=anchors, expected=program.qualified_entries)
-        audit = await verify_audit(session)
         statements = await statements_again(session)
+    async with program.database.tenant_read(
+        realm_id=realm_id, tenant_id=tenant_id, caller=CALLER, clock=Clock()
+    ) as reading:
+        audit = await verify_audit(reading)
     found = [f"ledger: {one}" for one in ledger] + [f"audit: {one}" for one in audit]
     return found + statements
 

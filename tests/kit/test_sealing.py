@@ -2,12 +2,15 @@
 
 import asyncio
 import random
+from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select
 
+from flatbed.tenants.kit import sealing
 from flatbed.tenants.kit.audit import mutation, record
+from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.database.kernel_tables import (
     AgencyAuditEntry,
     AuditEntry,
@@ -24,7 +27,7 @@ from flatbed.tenants.kit.sealing import (
     seal_tenant,
     verify_audit,
 )
-from tests.support.world import World
+from tests.support.world import CALLER, World
 
 
 async def write(world: World, count: int, tenant_id: UUID | None = None) -> None:
@@ -146,7 +149,9 @@ class TestSealAgency:
             record(session, "staff.made", "staff", uuid7())
             record(session, "staff.made", "staff", uuid7())
         assert await seal_agency(world.database, world.realm_id) == 2
-        async with world.agency() as session:
+        async with world.database.agency_read(
+            realm_id=world.realm_id, caller=CALLER, clock=Clock()
+        ) as session:
             numbers = (await session.scalars(select(AgencyAuditEntry.sequence))).all()
             assert sorted(numbers) == [1, 2]
             assert await verify_audit(session) == []
@@ -219,6 +224,41 @@ class TestVerifyAudit:
             await admin_connection.execute("SET LOCAL session_replication_role = replica")
             await admin_connection.execute(tampering.format(t=f"tenant_id = '{world.tenants[0]}'"))
         assert await findings(world) == expected
+
+    async def test_what_is_sealed_meanwhile_is_no_finding_and_makes_it_no_longer(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sealing, "BATCH", 2)
+        await write(world, 5)
+        await seal(world)
+        async with world.reading() as session:
+            plain, statements = session.execute, 0
+
+            async def execute(*args: Any, **more: Any) -> Any:
+                nonlocal statements
+                found = await plain(*args, **more)
+                statements += 1
+                await write(world, 1)
+                await seal(world)
+                return found
+
+            monkeypatch.setattr(session, "execute", execute)
+            assert await verify_audit(session) == []
+        assert statements == len(["two", "two", "one", "head"])
+        assert await findings(world) == []
+
+    async def test_a_head_that_is_set_back_to_the_end_of_a_page_is_found(
+        self, world: World, admin_connection: Plain, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sealing, "BATCH", 2)
+        await write(world, 5)
+        await seal(world)
+        await admin_connection.execute(
+            "UPDATE audit_head SET (sequence, hash) = (SELECT sequence, hash FROM audit_entry"
+            " WHERE tenant_id = $1 AND sequence = 2) WHERE tenant_id = $1",
+            world.tenants[0],
+        )
+        assert await findings(world) == [AuditFinding("tail", 5)]
 
     async def test_the_program_cannot_change_a_sealed_entry(self, world: World) -> None:
         await write(world, 1)

@@ -13,14 +13,16 @@ from sqlalchemy.pool import QueuePool
 from starlette.types import Message, Receive, Scope, Send
 
 from flatbed.tenants.kit.audit import mutation, record
-from flatbed.tenants.kit.clock import system_now
+from flatbed.tenants.kit.clock import Clock, system_now
 from flatbed.tenants.kit.database.connection import (
     BoundConnection,
     ContextMissingError,
     TransactionAbortedError,
 )
 from flatbed.tenants.kit.database.context import CandidateRange
+from flatbed.tenants.kit.database.engine import Database, create_engine
 from flatbed.tenants.kit.database.kernel_tables import (
+    AgencyAuditPending,
     AuditPending,
     Deadline,
     IdempotencyKey,
@@ -34,7 +36,7 @@ from flatbed.tenants.kit.ids import uuid7
 from flatbed.tenants.kit.problems import NotFoundError
 from tests.support.kernel_app import KernelApp, kernel_app
 from tests.support.postgres import TestDatabase
-from tests.support.world import World
+from tests.support.world import CALLER, World
 
 
 @pytest_asyncio.fixture
@@ -149,6 +151,55 @@ class TestContext:
                     subject_id=uuid7(),
                     due_at=session.now(),
                 )
+
+
+class TestSnapshot:
+    async def test_what_is_committed_between_two_reads_is_in_both_or_in_none(
+        self, world: World
+    ) -> None:
+        async with world.reading() as session:
+            assert await count(session) == 0
+            async with world.tenant() as writer:
+                mutation(writer, "thing.made", "off", uuid7())
+            assert await count(session) == 0
+        assert await pending(world) == 1
+
+    async def test_the_agencys_reads_are_of_one_snapshot_too(self, world: World) -> None:
+        async with world.database.agency_read(
+            realm_id=world.realm_id, caller=CALLER, clock=Clock()
+        ) as session:
+            assert await count(session, AgencyAuditPending) == 0
+            async with world.agency() as writer:
+                record(writer, "thing.made", "off", uuid7())
+                await writer.flush()
+                assert await count(writer, AgencyAuditPending) == 1
+            assert await count(session, AgencyAuditPending) == 0
+
+    async def test_a_snapshot_begins_with_its_first_statement(self, world: World) -> None:
+        async with world.reading() as session:
+            async with world.tenant() as writer:
+                mutation(writer, "thing.made", "off", uuid7())
+            assert await count(session) == 1
+
+    async def test_a_writer_sees_what_was_committed_meanwhile(self, world: World) -> None:
+        """As it must, once it has waited for a lock; also on a connection that has read before."""
+        database = Database(create_engine(world.url, pool_size=1))
+        mine: dict[str, Any] = {
+            "realm_id": world.realm_id,
+            "tenant_id": world.tenants[0],
+            "caller": CALLER,
+            "clock": Clock(),
+        }
+        try:
+            async with database.tenant_read(**mine) as session:
+                assert await count(session) == 0
+            async with database.tenant(**mine) as session:
+                assert await count(session) == 0
+                async with world.tenant() as writer:
+                    mutation(writer, "thing.made", "off", uuid7())
+                assert await count(session) == 1
+        finally:
+            await database.close()
 
 
 class TestCommit:

@@ -186,12 +186,15 @@ async def verify_audit(session: TenantReadSession | AgencyReadSession) -> list[A
 
     Returns every place where it breaks; none for a whole chain. What was removed together with
     the head shows against an anchor outside only.
+
+    Args:
+        session: a read: entries and head are of one snapshot, whatever is sealed meanwhile.
     """
     log = _TENANT_AUDIT if isinstance(session, TenantReadSession) else _AGENCY_AUDIT
     owner_id = session.tenant_id if isinstance(session, TenantReadSession) else session.realm_id
     table, findings = log.sealed, list[AuditFinding]()
-    sequence, previous = 0, GENESIS
-    while True:
+    sequence, previous, is_whole = 0, GENESIS, False
+    while not is_whole:
         page = (
             select(table)
             .where(table.c[log.owner] == owner_id, table.c.sequence > sequence)
@@ -208,12 +211,11 @@ async def verify_audit(session: TenantReadSession | AgencyReadSession) -> list[A
             if row["hash"] != chained(row["previous_hash"], content(row)):
                 findings.append(AuditFinding("edited", number))
             sequence, previous = number, row["hash"]
-        # After the entries: a sealer may add some meanwhile, and moves the head with them.
-        head = await _head(session, log, owner_id)
-        if head == (sequence, previous):
-            return findings
-        if not rows or head[0] < sequence:
-            return [*findings, AuditFinding("tail", max(sequence, head[0]))]
+        is_whole = len(rows) < BATCH
+    head = await _head(session, log, owner_id)
+    if head != (sequence, previous):
+        findings.append(AuditFinding("tail", max(sequence, head[0])))
+    return findings
 
 
 async def _head(

@@ -89,8 +89,7 @@ def share_of(units: int, *, voided: int, unbilled: Iterable[Unbilled]) -> Share:
     states = Counter(one.state for one in unbilled)
     waiting = states[UsageState.PENDING] + states[UsageState.DISPUTED]
     decided = units - waiting
-    # The three are read one after the other: a unit voided meanwhile is counted twice.
-    return Share(max(0, decided - voided - states[UsageState.WRITTEN_OFF]), decided)
+    return Share(decided - voided - states[UsageState.WRITTEN_OFF], decided)
 
 
 def forecast(
