@@ -47,6 +47,19 @@ def value(name: str) -> st.SearchStrategy[Any]:
     return st.none() | kind if COLUMNS[name].nullable else kind
 
 
+def sample(name: str, number: int) -> object:
+    """One of two values that a column may have."""
+    if name == "tiers":
+        return [number]
+    samples: Mapping[type, object] = {
+        UUID: UUID(int=number),
+        str: f"{number}",
+        int: number,
+        datetime: datetime(2026, 3, 1 + number, tzinfo=UTC),
+    }
+    return samples[COLUMNS[name].type.python_type]
+
+
 ENTRIES = st.fixed_dictionaries({name: value(name) for name in CONTENT if name != "format"})
 FILLED = st.sampled_from(sorted(LATER - {"format"}))
 SQL = str(
@@ -100,6 +113,14 @@ def writer(database: TestDatabase) -> Iterator[Writer]:
 def test_an_entry_of_today(writer: Writer, entry: dict[str, Any]) -> None:
     content = {**entry, "format": 2}
     assert writer.text(content) == text_of(content)
+
+
+@pytest.mark.parametrize("changed", CONTENT)
+@pytest.mark.parametrize("format_", [1, 2])
+def test_no_column_is_outside_the_text(changed: str, format_: int) -> None:
+    one, other = ({name: sample(name, n) for name in CONTENT} for n in (0, 1))
+    one |= {"format": format_} | (dict.fromkeys(LATER - {"format"}) if format_ == 1 else {})
+    assert text_of(one) != text_of({**one, changed: 3 if changed == "format" else other[changed]})
 
 
 @settings(max_examples=100)

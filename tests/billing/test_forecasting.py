@@ -130,6 +130,16 @@ class TestForecast:
         assert currency.forecast.amount == old.forecast.amount + 11
         assert currency.campaigns_without_forecast == 1
 
+    async def test_the_rate_is_of_28_days_and_the_share_of_180(self, books: Books) -> None:
+        for days in (181, 180, 179, 29, 28):
+            await books.unit(at=later(-days), accepted=later(-days), **UNIT)
+        await history(books)
+        _, campaign = await only(books)
+        assert campaign.forecast is not None
+        inputs = campaign.forecast.inputs
+        assert (inputs.window_seconds, inputs.recent_units) == (28 * 86_400, 8)
+        assert (inputs.taken_units, inputs.decided_units) == (3 + 7, 3 + 7)
+
     async def test_the_share_is_of_all_campaigns_also_where_one_is_asked_for(
         self, books: Books
     ) -> None:

@@ -50,6 +50,21 @@ async def billed(worked: Worked) -> Qualified:
     return Qualified(worked, answer.json()["qualification_id"])
 
 
+async def voided_as_known(worked: Worked) -> None:
+    """His unit is voided: the ISV has proved that it knew the company before."""
+    one = await qualify(worked)
+    found = datetime.fromisoformat((await worked.read())["created_at"]).date()
+    contacts = [
+        {"on": (found - timedelta(days=9)).isoformat(), "direction": direction}
+        for direction in ("from_partner", "to_partner")
+    ]
+    proof = {"kind": "already_known_proof", "description": "Mails.", "contacts": contacts}
+    made = await one.dispute(criterion="already_known", evidence=[proof])
+    assert made.status_code == 201, made.text
+    assert (await one.answer()).status_code == 200
+    assert (await one.decide("voided")).status_code == 200
+
+
 class TestReport:
     async def test_isv_and_agency_report_it_with_evidence(self, world: World) -> None:
         worked = await left(world)
@@ -132,21 +147,19 @@ class TestReport:
     ) -> None:
         """What was voided as already known does not come back as a free ride."""
         (worked,) = await stock(await site(world))
-        one = await qualify(worked)
-        found = datetime.fromisoformat((await worked.read())["created_at"]).date()
-        contacts = [
-            {"on": (found - timedelta(days=9)).isoformat(), "direction": direction}
-            for direction in ("from_partner", "to_partner")
-        ]
-        proof = {"kind": "already_known_proof", "description": "Mails.", "contacts": contacts}
-        made = await one.dispute(criterion="already_known", evidence=[proof])
-        assert made.status_code == 201, made.text
-        assert (await one.answer()).status_code == 200
-        assert (await one.decide("voided")).status_code == 200
+        await voided_as_known(worked)
         answer = await contracted(worked)
         assert refused(answer) == (409, "not-a-free-ride")
         failing = [one["criterion"] for one in answer.json()["criteria"] if not one["passed"]]
         assert failing == ["free_ride.not_known_before"]
+
+    async def test_another_partners_word_proves_nothing(self, world: World) -> None:
+        worked, other = await stock(await site(world), 2)
+        touch = (await other.touch("P2", text="We have signed."))["id"]
+        proof = {"kind": "touchpoint", "description": "He says so.", "touchpoint_id": touch}
+        answer = await contracted(worked, evidence=[proof])
+        assert refused(answer) == (422, "reference-not-found")
+        assert (await contracted(other, evidence=[proof])).status_code == 201
 
     async def test_nobody_contracts_tomorrow(self, world: World) -> None:
         worked = await left(world)
@@ -279,6 +292,14 @@ class TestConfirm:
         assert (await decide(worked, path, other)).status_code == 200
         assert refused(await decide(worked, path, other)) == (409, "free-ride-state")
         assert len(await worked.site.rows(UsageEntry)) == 1
+
+    async def test_what_was_found_out_since_the_report_counts(self, world: World) -> None:
+        (worked,) = await stock(await site(world))
+        path = await reported(worked)
+        await voided_as_known(worked)
+        assert refused(await decide(worked, path)) == (409, "not-a-free-ride")
+        assert (await decide(worked, path, body=NOT_FOUND)).status_code == 200
+        assert len(await worked.site.rows(UsageEntry, UsageEntry.kind == "qualified")) == 1
 
     async def test_they_are_listed_by_status_and_change(self, world: World) -> None:
         place = await site(world)

@@ -108,6 +108,15 @@ class TestReport:
         path = f"{one.path}/guarantee-cases"
         assert (await one.site.isv.client.post(path, body)).status_code == 422
 
+    async def test_another_partners_word_proves_nothing(self, world: World) -> None:
+        one, other = await accepted(await site(world), 2)
+        touch = (await other.worked.touch("P2", text="We leave."))["id"]
+        proof = {"kind": "touchpoint", "description": "He says so.", "touchpoint_id": touch}
+        body = {"withdrew_at": one.site.now().isoformat(), "reason": "r", "evidence": [proof]}
+        for unit, wanted in ((one, (422, "reference-not-found")), (other, (201, None))):
+            answer = await unit.site.isv.client.post(f"{unit.path}/guarantee-cases", body)
+            assert refused(answer) == wanted
+
     async def test_another_isv_learns_nothing(self, world: World) -> None:
         one = await withdrawn(world)
         other = await world.isv()
