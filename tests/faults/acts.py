@@ -314,13 +314,13 @@ class Stage:
     async def until(self, holds: str) -> None:
         """Until the worker, where it lives, has done it."""
         tenant = self.site.isv.tenant_id
-        async with self.site.world.program.database.tenant_read(
-            realm_id=self.site.world.realm_id, tenant_id=tenant, caller=CALLER, clock=Clock()
-        ) as session:
-            for _ in range(DUE_LOOKS):
+        for _ in range(DUE_LOOKS):
+            async with self.site.world.program.database.tenant_read(
+                realm_id=self.site.world.realm_id, tenant_id=tenant, caller=CALLER, clock=Clock()
+            ) as session:
                 if await session.scalar(text(holds)):
                     break
-                await asyncio.sleep(DUE_PAUSE)
+            await asyncio.sleep(DUE_PAUSE)
 
     def clock(self, days: int = 40) -> Act:
         seconds = days * 86_400 + next(_numbers)
