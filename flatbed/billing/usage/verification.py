@@ -53,13 +53,17 @@ async def verify_ledger(
 
 def joined(before: str | None, json_: str | None, after: str) -> str | None:
     """An entry's canonical text out of its ``chains.pieces``; None if it was never sealed so."""
-    return None if before is None else f"{before}{_written(json_)}{after}"
+    written = _written(json_)
+    return None if before is None or written is None else f"{before}{written}{after}"
 
 
 @lru_cache(maxsize=1_024)
-def _written(json_: str | None) -> str:
+def _written(json_: str | None) -> str | None:
     """A campaign's units all have the same tiers: they are read once."""
-    return "" if json_ is None else canonical(json.loads(json_))
+    try:
+        return "" if json_ is None else canonical(json.loads(json_))
+    except (ValueError, RecursionError):
+        return None  # deeper or longer than anything that was ever sealed
 
 
 def _texts(found: Mapping[UUID, _T]) -> dict[str, _T]:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     cast,
     func,
     literal,
+    literal_column,
     null,
     select,
 )
@@ -32,6 +33,7 @@ TOLD: Final = (
 PART: Final = 250
 """Entries that are in memory at once while a whole ledger is read."""
 _INSTANT: Final = 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'
+_YEAR_ONE: Final[ColumnElement[Any]] = literal_column("timestamptz '0001-01-01 00:00:00+00'")
 _ENTRY: Final = UsageEntry.__table__.columns
 _JSON: Final = "tiers"
 
@@ -119,10 +121,9 @@ def _commitment(name: str) -> ColumnElement[Any]:
         _plain(f'[%s,"{name}",%s]'), _as_json(_ENTRY.id), cast(func.to_json(column), Text)
     )
     digest = func.encode(func.sha256(func.convert_to(text, _plain("UTF8"))), _plain("hex"))
+    # Of a digest another one is made: whoever put it into the place of what it is over, edited.
     return case(
-        (column.is_(None), _plain("null")),
-        (func.starts_with(column, _plain(DIGEST)), cast(func.to_json(column), Text)),
-        else_=func.format(_plain(f'"{DIGEST}%s"'), digest),
+        (column.is_(None), _plain("null")), else_=func.format(_plain(f'"{DIGEST}%s"'), digest)
     )
 
 
@@ -131,7 +132,9 @@ def _as_text(column: ColumnElement[Any]) -> ColumnElement[Any]:
         case Uuid():
             return cast(column, Text)
         case DateTime():
-            return func.to_char(func.timezone("UTC", column), _INSTANT)
+            # Before year 1 it would be written as the year after: no text makes another hash.
+            text = func.to_char(func.timezone("UTC", column), _INSTANT)
+            return case((column >= _YEAR_ONE, text))
         case _:
             return column
 
