@@ -6,6 +6,7 @@ declared low and bound here.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from uuid import UUID
 
 from flatbed.app.campaigns.exclusions.ports import WorkedCandidates
@@ -51,6 +52,7 @@ from flatbed.tenants.kit.deadlines import DeadlineHandlers
 from flatbed.tenants.kit.edge.admission import Admission
 from flatbed.tenants.kit.jobs.runner import JobHandler
 from flatbed.tenants.kit.settings import KernelSettings
+from flatbed.tenants.oauth.rotation import Rotor
 from flatbed.tenants.oauth.wiring import OAuth, build_oauth, ensure_signing_key
 from flatbed.tenants.organizations.service import RealmTenants
 
@@ -89,6 +91,12 @@ class Program:
     campaigns: Campaigns = field(default_factory=KnownCampaigns)
     qualified_entries: Expected = qualified_entries
     press: Press = field(default_factory=Press)
+
+    @property
+    def rotor(self) -> Rotor:
+        """Turns the signing keys by the settings' schedule."""
+        period = timedelta(days=self.settings.signing_key_days)
+        return Rotor(self.database, self.keyring, period)
 
     async def start(self) -> None:
         """As `guard`; and make the first signing key."""

@@ -80,6 +80,10 @@ async def run_worker(
         await compare_books(program.collector)
         return HOUSEKEEPING
 
+    async def turn_keys() -> timedelta:
+        await program.rotor.turn_if_due()
+        return HOUSEKEEPING
+
     async def listen() -> timedelta:
         await gaps.fill()
         await ask_again(program.collector)  # Stripe has just answered
@@ -102,7 +106,7 @@ async def run_worker(
             ]
             housework = [
                 group.create_task(_repeat(step, stop))
-                for step in (tidy, count, count_letters, listen)
+                for step in (tidy, turn_keys, count, count_letters, listen)
             ]
             await stop.wait()
             for task in housework:

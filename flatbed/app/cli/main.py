@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from flatbed.app.cli import billing, database, demo, document, jobs, realm, verify
+from flatbed.app.cli import billing, database, demo, document, jobs, keys, realm, verify
 from flatbed.app.cli.fake_stripe import fake_stripe
 from flatbed.app.cli.output import errors, told
 from flatbed.app.cli.serving import serve_http, terminable, work_jobs
@@ -20,6 +20,7 @@ app.add_typer(demo.app, name="demo")
 app.add_typer(verify.app, name="verify")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(billing.app, name="billing")
+app.add_typer(keys.app, name="keys")
 app.command("openapi")(document.openapi)
 app.command("fake-stripe")(fake_stripe)
 

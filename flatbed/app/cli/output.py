@@ -25,6 +25,7 @@ from flatbed.tenants.kit.failpoints import FailpointSpecError
 from flatbed.tenants.kit.failures import failure_code
 from flatbed.tenants.kit.problems import Problem
 from flatbed.tenants.kit.settings import BadSettingError
+from flatbed.tenants.oauth.rotation import UnknownSigningKeyError
 from flatbed.tenants.oauth.wiring import SigningKeyUnreadableError
 
 TOLD = (
@@ -35,6 +36,7 @@ TOLD = (
     FailpointSpecError,
     ProvisionError,
     SigningKeyUnreadableError,
+    UnknownSigningKeyError,
     UnsafeRoleError,
 )
 """Their texts are ours, for the person at the command line."""

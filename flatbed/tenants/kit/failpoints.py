@@ -64,6 +64,7 @@ class Failpoint(StrEnum):
     PURGE_DELETED = "purge.deleted"  # old keys are deleted, uncommitted
     GRANT_ANSWERED = "grant.answered"  # a token that nobody has
     SIGNING_KEY_MADE = "signing_key.made"  # a key, uncommitted
+    SIGNING_KEY_ROTATED = "signing_key.rotated"  # another key signs, uncommitted
     REALM_OPENED = "realm.opened"  # a realm without its first client
     REGISTRY_LINKED = "registry.linked"  # the ISV's company is tied to the agency's
     ASSIGNMENT_MADE = "assignment.made"  # a hunter is bound to a candidate

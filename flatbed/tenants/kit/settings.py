@@ -67,6 +67,9 @@ class KernelSettings(ToldSettings):
     public_url: str = Field(
         default="http://127.0.0.1:8080", description="The URL that clients use; the token issuer."
     )
+    signing_key_days: int = Field(
+        default=90, ge=1, le=3650, description="How long a key signs tokens before the next one."
+    )
     anchor_file: Path | None = Field(
         default=None, description="Where ledger heads are also written, outside the database."
     )

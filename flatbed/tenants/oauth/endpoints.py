@@ -7,12 +7,13 @@ whose operations all need a token.
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from flatbed.tenants.oauth.rules.rotation import MAX_AGE
 from flatbed.tenants.oauth.wiring import OAuth
 
 router = APIRouter(tags=["oauth"], include_in_schema=False)
 
 NOT_STORED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
-PUBLIC = {"Cache-Control": "public, max-age=300"}
+PUBLIC = {"Cache-Control": f"public, max-age={int(MAX_AGE.total_seconds())}"}
 
 
 @router.post("/oauth/token")

@@ -1,10 +1,14 @@
-"""The keys that sign access tokens: one active, for all realms, its private part encrypted."""
+"""The keys that sign access tokens: one active, for all realms, its private part encrypted.
+
+How they turn: ``rotation.py``.
+"""
 
 import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 import structlog
@@ -18,7 +22,14 @@ from flatbed.tenants.kit.database.session import Caller
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.failures import failure_code
 from flatbed.tenants.oauth.models import SigningKey
-from flatbed.tenants.oauth.repository import add_active_key, usable_keys
+from flatbed.tenants.oauth.repository import add_active_key, all_keys
+from flatbed.tenants.oauth.rules.rotation import (
+    ACTIVE,
+    SIGNS_FOR,
+    STALE,
+    KeyRecord,
+    is_published,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +38,7 @@ CURVE: Final = "P-256"
 BOX: Final = "signing-key"
 UNKNOWN_EVERY: Final = 60.0
 """Seconds: an unknown ``kid`` asks the database no more often than this."""
-STALE_AFTER: Final = 300.0
+STALE_AFTER: Final = STALE.total_seconds()
 """Seconds: what another process changed is known after this time at the latest.
 
 Unless the database does not answer: then the keys that are known go on.
@@ -52,7 +63,8 @@ class LoadedKey:
 
     kid: str
     public: Mapping[str, Any]
-    key: ECKey
+    key: ECKey = field(repr=False)
+    """With its private part where it is active."""
     active: bool
 
 
@@ -64,26 +76,39 @@ async def ensure_signing_key(database: Database, keyring: Keyring) -> None:
             a token, and each secret given out now would be lost.
     """
     async with database.login(caller=CALLER) as session:
-        rows = [row for row in await usable_keys(session) if row.state == "active"]
+        rows = [row for row in await all_keys(session) if row.state == ACTIVE]
         if rows:
             for row in rows:
-                _opened(keyring, row)
+                opened(keyring, row)
             return
-        key = ECKey.generate_key(CURVE, private=True)
-        private = json.dumps(key.as_dict(private=True)).encode()
-        now = system_now()
-        await add_active_key(
-            session,
-            {
-                "kid": key.thumbprint(),
-                "public_jwk": key.as_dict(private=False),
-                "private_box": keyring.box(BOX).encrypt(private),
-                "state": "active",
-                "created_at": now,
-                "activated_at": now,
-            },
-        )
+        await add_active_key(session, fresh(keyring, ACTIVE, system_now()))
         failpoint(Failpoint.SIGNING_KEY_MADE)
+
+
+def fresh(keyring: Keyring, state: str, now: datetime) -> dict[str, Any]:
+    """The row of a new key in this state."""
+    key = ECKey.generate_key(CURVE, private=True)
+    private = json.dumps(key.as_dict(private=True)).encode()
+    return {
+        "kid": key.thumbprint(),
+        "public_jwk": key.as_dict(private=False),
+        "private_box": keyring.box(BOX).encrypt(private),
+        "state": state,
+        "created_at": now,
+        "activated_at": now if state == ACTIVE else None,
+    }
+
+
+def record(row: SigningKey) -> KeyRecord:
+    """What the rules know of a key."""
+    return KeyRecord(
+        row.kid,
+        row.state,
+        row.created_at,
+        row.activated_at,
+        row.retired_at,
+        row.revoked_at,
+    )
 
 
 class Keys:
@@ -94,10 +119,12 @@ class Keys:
         database: Database,
         keyring: Keyring,
         monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = system_now,
     ) -> None:
         self._database = database
         self._keyring = keyring
         self._monotonic = monotonic
+        self._now = now
         self._keys: dict[str, LoadedKey] = {}
         self._loaded_at: float | None = None
         self._failed_at = float("-inf")
@@ -108,8 +135,11 @@ class Keys:
 
         Raises:
             SigningKeyMissingError: none was made yet.
+            UnavailableError: the keys were not read for so long that it may be retired.
         """
         await self._refresh()
+        if self._older(SIGNS_FOR.total_seconds()):
+            await self._load()
         for loaded in self._keys.values():
             if loaded.active:
                 return loaded
@@ -164,26 +194,35 @@ class Keys:
             attempt.exception()  # seen, also where nobody waits any more
 
     async def _read_all(self) -> None:
+        began = self._monotonic()
         try:
             async with self._database.login(caller=CALLER) as session:
-                rows = await usable_keys(session)
-            self._keys = {row.kid: self._read(row) for row in rows}
+                rows = await all_keys(session)
+            now = self._now()
+            self._keys = {
+                row.kid: self._read(row) for row in rows if is_published(record(row), now)
+            }
         except Exception as error:
             self._failed_at = self._monotonic()
             log.warning("signing_keys_not_read", code=failure_code(error))
             raise
-        self._loaded_at = self._monotonic()
+        self._loaded_at = began
 
     def _read(self, row: SigningKey) -> LoadedKey:
-        private = _opened(self._keyring, row)
         public = {**row.public_jwk, "kid": row.kid, "use": "sig", "alg": ALGORITHM}
-        key = ECKey.import_key(private)
-        return LoadedKey(row.kid, public, key, row.state == "active")
+        signs = row.state == ACTIVE
+        key = ECKey.import_key(opened(self._keyring, row) if signs else row.public_jwk)
+        return LoadedKey(row.kid, public, key, signs)
 
 
-def _opened(keyring: Keyring, row: SigningKey) -> dict[str, Any]:
+def opened(keyring: Keyring, row: SigningKey) -> dict[str, Any]:
+    """The private key of a row.
+
+    Raises:
+        SigningKeyUnreadableError: another secret encrypted it, or it is erased.
+    """
     try:
-        found: dict[str, Any] = json.loads(keyring.box(BOX).decrypt(row.private_box))
+        found: dict[str, Any] = json.loads(keyring.box(BOX).decrypt(row.private_box or b""))
     except InvalidToken:
         raise SigningKeyUnreadableError(
             "FLATBED_SECRET_KEY is not the one that this database was set up with"

@@ -80,7 +80,10 @@ class ClientSecret(AgencyRow, Base):
 
 
 class SigningKey(Base):
-    """A key that signs tokens, for all realms. The private part is encrypted."""
+    """A key that signs tokens, for all realms.
+
+    The private part is encrypted, and erased when the key retires. The row stays.
+    """
 
     __tablename__ = "signing_key"
     __table_args__ = (
@@ -91,13 +94,22 @@ class SigningKey(Base):
             unique=True,
             postgresql_where=text("state = 'active'"),
         ),
+        Index(
+            "signing_key_next_key",
+            "state",
+            unique=True,
+            postgresql_where=text("state = 'next'"),
+        ),
+        CheckConstraint("(private_box IS NULL) = (state = 'retired')", name="erased"),
+        CheckConstraint("revoked_at IS NULL OR state = 'retired'", name="revoked"),
         OWN,
     )
 
     kid: Mapped[str] = mapped_column(primary_key=True)
     public_jwk: Mapped[dict[str, Any]]
-    private_box: Mapped[bytes] = mapped_column(LargeBinary)
+    private_box: Mapped[bytes | None] = mapped_column(LargeBinary)
     state: Mapped[str]
     created_at: Mapped[datetime]
     activated_at: Mapped[datetime | None]
     retired_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]

@@ -4,10 +4,10 @@ The functions that take a plain :class:`~sqlalchemy.orm.Session` run inside Auth
 grants, on the login transaction of the request.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Row, Select, and_, func, or_, select, update
@@ -21,6 +21,8 @@ from flatbed.tenants.oauth.models import ClientSecret, OAuthClient, SigningKey
 from flatbed.tenants.organizations.models import Organization, Staff
 
 USED_EVERY = timedelta(minutes=1)
+KEYS_LOCK: Final = 0x6B657973
+"""Advisory lock of a database: signing keys are turned by one at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,20 +83,55 @@ async def owned_in_realm(session: AgencyReadSession, client_id: UUID) -> Owned |
     return None if row is None else _read_owned(row)
 
 
-async def usable_keys(session: LoginSession) -> list[SigningKey]:
-    """The keys that sign or are about to, the oldest first."""
+async def all_keys(session: LoginSession) -> list[SigningKey]:
+    """Every signing key as it is now, the active one first, then by age."""
     return list(
         await session.scalars(
             select(SigningKey)
-            .where(SigningKey.state.in_(("next", "active")))
-            .order_by(SigningKey.created_at, SigningKey.kid)
+            .order_by(SigningKey.state != "active", SigningKey.created_at, SigningKey.kid)
+            .execution_options(populate_existing=True)
         )
     )
 
 
-async def add_active_key(session: LoginSession, values: dict[str, Any]) -> None:
+async def turn_of_keys(session: LoginSession) -> None:
+    """Wait until nobody else turns the signing keys; what is read afterwards stays."""
+    await session.execute(select(func.pg_advisory_xact_lock(KEYS_LOCK)))
+
+
+async def add_active_key(session: LoginSession, values: Mapping[str, Any]) -> None:
     """Insert the active key unless there is one: of two processes at once, one wins."""
     await session.execute(insert(SigningKey).values(**values).on_conflict_do_nothing())
+
+
+async def add_key(session: LoginSession, values: Mapping[str, Any]) -> None:
+    """Insert a signing key."""
+    await session.execute(insert(SigningKey).values(**values))
+
+
+async def promote_key(session: LoginSession, kid: str, now: datetime) -> None:
+    """Let the key sign from now on."""
+    await session.execute(
+        update(SigningKey)
+        .where(SigningKey.kid == kid, SigningKey.state == "next")
+        .values(state="active", activated_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def retire_key(session: LoginSession, kid: str, now: datetime, *, revoke: bool) -> None:
+    """Erase the private part: the key signs no more; revoked, it verifies no more either."""
+    values: dict[str, Any] = {
+        "state": "retired",
+        "private_box": None,
+        "retired_at": func.coalesce(SigningKey.retired_at, now),
+    }
+    await session.execute(
+        update(SigningKey)
+        .where(SigningKey.kid == kid)
+        .values(**values, **({"revoked_at": now} if revoke else {}))
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def find_client(

@@ -29,9 +29,10 @@ from flatbed.tenants.kit.ids import ZERO, InvalidIdError, decode, encode
 from flatbed.tenants.oauth import repository
 from flatbed.tenants.oauth.forms import Form
 from flatbed.tenants.oauth.keys import LoadedKey
+from flatbed.tenants.oauth.rules.rotation import LIFETIME
 from flatbed.tenants.oauth.secrets import Stored, matching
 from flatbed.tenants.oauth.standing import Standing, Standings
-from flatbed.tenants.oauth.tokens import LIFETIME, Minter
+from flatbed.tenants.oauth.tokens import Minter
 
 CLIENT_CREDENTIALS: Final = "client_credentials"
 AUTH_METHODS: Final = ("client_secret_basic", "client_secret_post")

@@ -10,7 +10,7 @@ from base64 import urlsafe_b64decode
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
@@ -23,16 +23,14 @@ from flatbed.tenants.kit.clock import system_now
 from flatbed.tenants.kit.ids import InvalidIdError, decode, encode
 from flatbed.tenants.kit.problems import UnauthenticatedError
 from flatbed.tenants.oauth.keys import ALGORITHM, Keys, LoadedKey
+from flatbed.tenants.oauth.rules.rotation import LIFETIME, SKEW
 from flatbed.tenants.oauth.standing import Standing
 
 TYPE: Final = "at+jwt"
 TYPES: Final = frozenset({TYPE, f"application/{TYPE}"})
 HEADERS: Final = frozenset({"alg", "kid", "typ"})
 """All that may stand in a header: no ``jwk``, ``jku``, ``x5u``, ``x5c`` or ``crit``."""
-LIFETIME: Final = timedelta(minutes=10)
 LARGEST: Final = 8_192
-SKEW: Final = 60
-"""Seconds by which another machine's ``iat`` may be ahead."""
 CACHED: Final = 4_096
 CHALLENGE: Final = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 
@@ -79,6 +77,7 @@ class Minter:
 
 @dataclass(frozen=True, slots=True)
 class _Verified:
+    kid: str
     expires: int
     claims: Claims
 
@@ -108,6 +107,10 @@ class Verifier:
             self._good[known] = found
             if len(self._good) > CACHED:
                 self._good.popitem(last=False)
+        elif await self._keys.by_kid(found.kid) is None:
+            # Who had the private part says himself when his tokens expire.
+            self._good.pop(known, None)
+            raise invalid_token()
         if found.expires <= now:
             self._good.pop(known, None)
             raise invalid_token()
@@ -121,9 +124,9 @@ class Verifier:
             claims = jwt.decode(token, key.key, algorithms=[ALGORITHM]).claims
         except (JoseError, ValueError):
             raise invalid_token() from None
-        return self._read(claims, now)
+        return self._read(key.kid, claims, now)
 
-    def _read(self, claims: Mapping[str, Any], now: int) -> _Verified:
+    def _read(self, kid: str, claims: Mapping[str, Any], now: int) -> _Verified:
         expires, issued, scope = claims.get("exp"), claims.get("iat"), claims.get("scope")
         if (
             claims.get("iss") != self._issuer
@@ -131,7 +134,7 @@ class Verifier:
             or type(expires) is not int
             or type(issued) is not int
             or not isinstance(scope, str)
-            or not issued - SKEW <= now < expires
+            or not issued - SKEW.total_seconds() <= now < expires
         ):
             raise invalid_token()
         client_id = _id(claims, "client_id", "client")
@@ -141,6 +144,7 @@ class Verifier:
         if claims.get("sub") != f"client:{claims['client_id']}":
             raise invalid_token()
         return _Verified(
+            kid,
             expires,
             Claims(
                 client_id=client_id,
