@@ -199,7 +199,7 @@ class TestPlanes:
     ) -> None:
         insert = (
             "INSERT INTO signing_key (kid, public_jwk, private_box, state, created_at)"
-            " VALUES ($1, '{}', '', 'retired', $2)"
+            " VALUES ($1, '{}', NULL, 'retired', $2)"
         )
         async with bound(app, Context(plane=Plane.LOGIN)):
             await app.execute(insert, str(uuid7()), NOW)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import count, pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -124,7 +124,7 @@ class TestAnyHistory:
             here.now += timedelta(seconds=gap * 100)
             here.turn(Wish.SCHEDULE)
         turns = [since for since, _ in here.history]
-        for earlier, later in zip(turns, turns[1:], strict=False):
+        for earlier, later in pairwise(turns):
             assert later - earlier >= PERIOD
 
 
