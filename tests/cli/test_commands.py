@@ -1,19 +1,18 @@
 """The commands in process: what they print, and their exit codes."""
 
 import json
-import logging
 import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import structlog
 from typer.testing import CliRunner, Result
 
 from flatbed.app.cli.main import app
 from flatbed.tenants.kit.database.urls import with_database
 from flatbed.tenants.kit.ids import uuid7
 from tests.api.support import SECRET
+from tests.cli.logs import kept_logs
 from tests.support.postgres import TestDatabase
 
 
@@ -35,12 +34,8 @@ class Shell:
 @pytest.fixture
 def shell(database: TestDatabase) -> Iterator[Shell]:
     """The deployment's shell; the logs that a command set up are taken down again."""
-    root, kept = logging.getLogger(), structlog.get_config()
-    handlers, level = list(root.handlers), root.level
-    yield Shell(database)
-    structlog.configure(**kept)
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    with kept_logs():
+        yield Shell(database)
 
 
 def parsed(result: Result) -> dict[str, Any]:
@@ -119,6 +114,8 @@ class TestServe:
             ("worker",),
             ("jobs", "dead"),
             ("jobs", "revive"),
+            ("keys", "list"),
+            ("keys", "rotate"),
             ("verify", "ledger"),
             ("verify", "audit"),
         ],

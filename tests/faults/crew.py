@@ -38,6 +38,8 @@ SETTLED = float(invariants.STUCK_SECONDS)
 
 
 POSTGRES = "postgres"
+COMMANDS = frozenset({"realm", "keys"})
+"""Roles that do one thing and end."""
 VICTIMS = ("api", "worker", POSTGRES)
 SEED = 20_261_129
 STORM = (
@@ -103,6 +105,8 @@ class Crew:
     done: list[Act] = field(default_factory=list)
     slug: str = field(default_factory=_slug)
     """Of the realm that is opened next."""
+    kid: str = ""
+    """Of the key that signed before the keys were rotated."""
     number: random.Random = field(default_factory=lambda: random.Random(SEED))
 
     async def round(self, point: Failpoint, how: How, at: int | None = None) -> None:
@@ -129,6 +133,8 @@ class Crew:
             await self.sign_in()
         if place.role == "realm":
             await self._open_realm()
+        if place.role == "keys":
+            await self._rotate_keys()
         await self.finish(acts)
         self.tally.rounds += 1
 
@@ -169,8 +175,9 @@ class Crew:
         await extra.attempt()
 
     async def _start_armed(self, place: Place, spec: str) -> None:
-        if place.role == "realm":
-            self.house.start("realm", spec, slug=self.slug)
+        if place.role in COMMANDS:
+            self.kid = await self._signing()
+            self.house.start(place.role, spec, slug=self.slug)
             return
         await self.house.kill(place.role)
         if place.role == "api":
@@ -241,9 +248,9 @@ class Crew:
             await self.program.database.engine.dispose()
             self.admin.terminate()
             self.admin = await connect(house.admin_url)
-        realm = house.children.pop("realm", None)
-        if realm is not None:
-            await house.until(lambda: house.code(realm) is not None, "realm goes on", realm)
+        for role in COMMANDS & house.children.keys():
+            await house.ended(role)
+            del house.children[role]
         for role in ("api", "worker"):
             if house.code(house.children[role]) is not None:
                 house.start(role)
@@ -299,6 +306,20 @@ class Crew:
         )
         assert await self.admin.fetchval(whole, self.slug) == 1
         self.slug = _slug()
+
+    async def _rotate_keys(self) -> None:
+        """Do again what was cut off: the key that signed signs still, and then another."""
+        state = "SELECT state FROM signing_key WHERE kid = $1"
+        assert await self._signing() == self.kid
+        self.house.start("keys")
+        assert await self.house.ended("keys") == 0
+        del self.house.children["keys"]
+        assert await self._signing() != self.kid
+        assert await self.admin.fetchval(state, self.kid) == "retired"
+
+    async def _signing(self) -> str:
+        found = "SELECT kid FROM signing_key WHERE state = 'active'"
+        return str(await self.admin.fetchval(found))
 
     async def settled(self) -> None:
         """Wait until nothing waits for the worker any more."""

@@ -148,7 +148,7 @@ class House:
         )
 
     def start(self, role: str, failpoints: str = "", **more: Any) -> Child:
-        """Fork ``api``, ``worker`` or ``realm``.
+        """Fork ``api``, ``worker``, ``realm`` or ``keys``.
 
         Args:
             role: which.

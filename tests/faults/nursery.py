@@ -108,6 +108,7 @@ class Nursery:
             "api": self._serve_http,
             "worker": lambda _: asyncio.run(_work(self._settings)),
             "realm": self._make_realm,
+            "keys": lambda _: asyncio.run(_rotate_keys(self._settings)),
         }
         roles[order["role"]](order)
 
@@ -138,6 +139,13 @@ async def _work(settings: KernelSettings) -> None:
         await worker.run_worker(program, asyncio.Event(), lease=LEASE)
     finally:
         await program.close()
+
+
+async def _rotate_keys(settings: KernelSettings) -> None:
+    """As ``flatbed keys rotate --now``."""
+    program = build(settings)
+    await program.rotor.rotate(at_once=True)
+    await program.close()
 
 
 def _arming(spec: Path) -> Callable[[int, FrameType | None], None]:

@@ -79,6 +79,7 @@ PLACES: Final[Mapping[Failpoint, Place]] = MappingProxyType(
         Failpoint.PURGE_DELETED: Place("touch", role="worker", later=2, at_start=True),
         Failpoint.GRANT_ANSWERED: Place("token"),
         Failpoint.SIGNING_KEY_MADE: Place("token", later=1, at_start=True, alone=True),
+        Failpoint.SIGNING_KEY_ROTATED: Place("token", role="keys", later=1, at_start=True),
         Failpoint.REALM_OPENED: Place("touch", role="realm", later=1, at_start=True),
         Failpoint.REGISTRY_LINKED: Place("candidate"),
         Failpoint.ASSIGNMENT_MADE: Place("candidate"),

@@ -27,6 +27,7 @@ from flatbed.tenants.kit import deadlines, idempotency, metrics
 from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.backlog import oldest_wakeup
 from flatbed.tenants.kit.clock import system_now
+from flatbed.tenants.kit.crypto import Keyring
 from flatbed.tenants.kit.database.kernel_tables import AuditEntry, Deadline, IdempotencyKey
 from flatbed.tenants.kit.database.session import TenantSession
 from flatbed.tenants.kit.database.urls import Plain
@@ -36,6 +37,7 @@ from flatbed.tenants.kit.jobs import housekeeping
 from flatbed.tenants.kit.jobs.queue import enqueue
 from flatbed.tenants.kit.problems import ConflictError
 from flatbed.tenants.kit.sweep import Poller
+from flatbed.tenants.oauth.rotation import Rotor
 from flatbed.tenants.organizations.models import Organization
 from tests.support.world import World
 
@@ -270,6 +272,7 @@ def _program(
         deadlines=handlers,
         jobs=jobs,
         collector=Collector(world.database, None),
+        rotor=Rotor(world.database, Keyring(b"x" * 32), timedelta(days=90)),
     )
     return cast("Program", found)
 
