@@ -181,6 +181,32 @@ class TestScale:
             await admin.close()
 
 
+class TestKeyRotation:
+    async def test_a_retired_key_loses_its_private_part_and_another_keeps_it(
+        self, empty: str, database: TestDatabase
+    ) -> None:
+        await migrate.upgrade(empty, "0016")
+        admin = await connect(with_database(database.admin_url, empty.rsplit("/", 1)[1]))
+        boxes = "SELECT state, private_box FROM signing_key ORDER BY state"
+        try:
+            await admin.execute(
+                "INSERT INTO signing_key (kid, public_jwk, private_box, state, created_at)"
+                " SELECT state, '{}', 'box', state, now()"
+                " FROM unnest(ARRAY['active', 'retired']) AS state"
+            )
+            for _ in range(2):
+                await migrate.upgrade(empty, "0017")
+                found = [tuple(row) for row in await admin.fetch(boxes)]
+                assert found == [("active", b"box"), ("retired", None)]
+                forced = "SELECT relforcerowsecurity FROM pg_class WHERE relname = 'signing_key'"
+                assert await admin.fetchval(forced)
+                await migrate.downgrade(empty, "0016")
+                found = [tuple(row) for row in await admin.fetch(boxes)]
+                assert found == [("active", b"box"), ("retired", b"")]
+        finally:
+            await admin.close()
+
+
 @pytest_asyncio.fixture
 async def owner(database: TestDatabase) -> AsyncIterator[AsyncConnection]:
     """The owner's connection in a transaction that is rolled back."""
