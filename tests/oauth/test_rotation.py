@@ -275,7 +275,7 @@ class TestRevoke:
     async def test_an_active_key_is_replaced_and_published_no_more(self, fleet: Fleet) -> None:
         first = await fleet.active()
         done = await fleet.rotor.rotate(revoke=[first.kid])
-        assert (done.retired, done.revoked) == (first.kid, {first.kid})
+        assert (done.retired, done.revoked) == (first.kid, frozenset({first.kid}))
         assert first.kid not in await fleet.process().kids()
         again = await fleet.rotor.rotate(revoke=[first.kid])
         assert (again.retired, again.revoked) == (None, frozenset())
