@@ -23,7 +23,7 @@ from flatbed.tenants.oauth.first_client import create_realm
 from tests.api.support import Client, World
 from tests.billing.statements.closed import PROFILE
 from tests.candidates.factory import site
-from tests.faults import invariants
+from tests.faults import commands, invariants
 from tests.faults.acts import MANY, Stage
 from tests.faults.house import SECONDS, Child, House, HouseError
 from tests.faults.places import PLACES, Place
@@ -38,8 +38,6 @@ SETTLED = float(invariants.STUCK_SECONDS)
 
 
 POSTGRES = "postgres"
-COMMANDS = frozenset({"realm", "keys"})
-"""Roles that do one thing and end."""
 VICTIMS = ("api", "worker", POSTGRES)
 SEED = 20_261_129
 STORM = (
@@ -132,9 +130,10 @@ class Crew:
         if point is Failpoint.SIGNING_KEY_MADE:
             await self.sign_in()
         if place.role == "realm":
-            await self._open_realm()
+            await commands.open_realm(self.house, self.admin, self.slug)
+            self.slug = _slug()
         if place.role == "keys":
-            await self._rotate_keys()
+            await commands.rotate_keys(self.house, self.admin, self.kid)
         await self.finish(acts)
         self.tally.rounds += 1
 
@@ -175,8 +174,8 @@ class Crew:
         await extra.attempt()
 
     async def _start_armed(self, place: Place, spec: str) -> None:
-        if place.role in COMMANDS:
-            self.kid = await self._signing()
+        if place.role in commands.ROLES:
+            self.kid = await commands.signing(self.admin)
             self.house.start(place.role, spec, slug=self.slug)
             return
         await self.house.kill(place.role)
@@ -248,7 +247,7 @@ class Crew:
             await self.program.database.engine.dispose()
             self.admin.terminate()
             self.admin = await connect(house.admin_url)
-        for role in COMMANDS & house.children.keys():
+        for role in commands.ROLES & house.children.keys():
             await house.ended(role)
             del house.children[role]
         for role in ("api", "worker"):
@@ -292,34 +291,6 @@ class Crew:
             if time.monotonic() > end:
                 raise HouseError(f"{act.what} is never answered: {act.last} {self._logs()}")
             await asyncio.sleep(PAUSE)
-
-    async def _open_realm(self) -> None:
-        """Do again what was cut off: a realm is there with its first client, or not at all."""
-        known = "SELECT count(*) FROM realm WHERE slug = $1"
-        assert await self.admin.fetchval(known, self.slug) == 0
-        self.house.start("realm", slug=self.slug)
-        assert await self.house.ended("realm") == 0
-        del self.house.children["realm"]
-        whole = (
-            "SELECT count(*) FROM realm r JOIN oauth_client c ON c.realm_id = r.id"
-            " JOIN client_secret s ON s.oauth_client_id = c.id WHERE r.slug = $1"
-        )
-        assert await self.admin.fetchval(whole, self.slug) == 1
-        self.slug = _slug()
-
-    async def _rotate_keys(self) -> None:
-        """Do again what was cut off: the key that signed signs still, and then another."""
-        state = "SELECT state FROM signing_key WHERE kid = $1"
-        assert await self._signing() == self.kid
-        self.house.start("keys")
-        assert await self.house.ended("keys") == 0
-        del self.house.children["keys"]
-        assert await self._signing() != self.kid
-        assert await self.admin.fetchval(state, self.kid) == "retired"
-
-    async def _signing(self) -> str:
-        found = "SELECT kid FROM signing_key WHERE state = 'active'"
-        return str(await self.admin.fetchval(found))
 
     async def settled(self) -> None:
         """Wait until nothing waits for the worker any more."""
