@@ -9,7 +9,7 @@ import typer
 
 from flatbed.app.cli.output import answer, console, told
 from flatbed.app.home import settled
-from flatbed.app.wiring import build
+from flatbed.app.wiring import Program, build
 from flatbed.tenants.kit.clock import system_now
 from flatbed.tenants.kit.logging import configure
 from flatbed.tenants.kit.settings import KernelSettings
@@ -25,7 +25,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 @app.command("list")
 def list_keys(*, as_json: AsJson = False) -> None:
     """List all keys that there ever were, the one that signs first."""
-    keys, now = _run(Rotor.keys), system_now()
+    keys, now = _run(Program.guard, Rotor.keys), system_now()
     shown = [_shown(key, now) for key in keys]
     if as_json:
         answer({"keys": shown}, as_json=True)
@@ -52,16 +52,16 @@ def rotate(
     For a compromised key: `--now --revoke KID`. Processes know of it after five minutes at most,
     those that are started again at once.
     """
-    done = _run(lambda rotor: rotor.rotate(at_once=at_once, revoke=revoke or ()))
+    # As the server would: another secret is refused, and there is a key that signs.
+    done = _run(Program.start, lambda rotor: rotor.rotate(at_once=at_once, revoke=revoke or ()))
     answer(_told(done), as_json=as_json)
 
 
-def _run(work: Callable[[Rotor], Awaitable[T]]) -> T:
+def _run(begin: Callable[[Program], Awaitable[None]], work: Callable[[Rotor], Awaitable[T]]) -> T:
     async def opened(settings: KernelSettings) -> T:
         program = build(settings)
         try:
-            # As the server would: another secret is refused, and there is a key that signs.
-            await program.start()
+            await begin(program)
             return await work(program.rotor)
         finally:
             await program.close()
