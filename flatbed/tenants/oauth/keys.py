@@ -150,6 +150,10 @@ class Keys:
                 return loaded
         raise SigningKeyMissingError
 
+    def has(self, kid: str) -> bool:
+        """Whether there is a key of this name, as far as can be said without asking anybody."""
+        return kid in self._keys and not self._older(STALE_AFTER)
+
     async def by_kid(self, kid: str) -> LoadedKey | None:
         """The key of this name, after at most one look into the database a minute."""
         if kid in self._keys:

@@ -107,7 +107,7 @@ class Verifier:
             self._good[known] = found
             if len(self._good) > CACHED:
                 self._good.popitem(last=False)
-        elif await self._keys.by_kid(found.kid) is None:
+        elif not self._keys.has(found.kid) and await self._keys.by_kid(found.kid) is None:
             # Who had the private part says himself when his tokens expire.
             self._good.pop(known, None)
             raise invalid_token()
