@@ -19,7 +19,7 @@ from flatbed.billing.stripe_events.inbox import GapFiller, ask_again
 from flatbed.tenants.kit import idempotency
 from flatbed.tenants.kit.audit import DEADLINE, SEAL
 from flatbed.tenants.kit.backlog import oldest_wakeup
-from flatbed.tenants.kit.clock import Clock
+from flatbed.tenants.kit.clock import Clock, system_now
 from flatbed.tenants.kit.database.engine import Database
 from flatbed.tenants.kit.database.session import Caller
 from flatbed.tenants.kit.deadlines import DeadlineHandlers, dead_letters
@@ -36,6 +36,7 @@ from flatbed.tenants.kit.metrics import (
     exported,
 )
 from flatbed.tenants.kit.sweep import SWEEP, Poller
+from flatbed.tenants.oauth.repository import purge_assertions
 from flatbed.tenants.organizations.walk import every_realm, tenants_of
 
 log = structlog.get_logger(__name__)
@@ -162,8 +163,13 @@ async def _letters(database: Database, caller: Caller) -> int:
 
 
 async def purge(database: Database) -> None:
-    """Delete idempotency keys past their seven days, of every tenant of every realm."""
+    """Delete what has had its time.
+
+    Assertions that have expired, and idempotency keys past their seven days, of every tenant of
+    every realm.
+    """
     caller = Caller("system:purge", str(uuid7()))
+    await _purged(partial(_purge_assertions, database, caller))
     async for realm_id in every_realm(database, caller):
         await _purged(partial(_purge_agency, database, realm_id, caller))
         async for tenant_id in tenants_of(database, realm_id, caller):
@@ -187,6 +193,11 @@ async def _purged(some: Callable[[], Awaitable[bool]]) -> None:
 async def _purge_job_log(database: Database, caller: Caller) -> bool:
     async with database.worker(caller=caller) as session:
         return await purge_log(session)
+
+
+async def _purge_assertions(database: Database, caller: Caller) -> bool:
+    async with database.login(caller=caller) as session:
+        return await purge_assertions(session, system_now())
 
 
 async def _purge_agency(database: Database, realm_id: UUID, caller: Caller) -> bool:

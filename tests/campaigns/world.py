@@ -35,6 +35,7 @@ from flatbed.tenants.kit.database.session import (
     TenantReadSession,
     TenantSession,
 )
+from flatbed.tenants.kit.edge.addresses import Address
 from flatbed.tenants.kit.edge.requests import RequestLayer
 from flatbed.tenants.kit.ids import decode, encode, uuid7
 from flatbed.tenants.kit.problems import UnauthenticatedError
@@ -71,7 +72,9 @@ class Ports:
             principal.scopes,
         )
 
-    async def principal(self, _: AgencyReadSession, claims: Claims) -> Principal:
+    async def principal(
+        self, _: AgencyReadSession, claims: Claims, __: Address | None
+    ) -> Principal:
         """The principal, at the present instant of the realm."""
         known = self.principals[claims.client_id.hex]
         return Principal(

@@ -34,6 +34,7 @@ from flatbed.tenants.kit.crypto import Keyring
 from flatbed.tenants.kit.database.engine import Database, create_engine
 from flatbed.tenants.kit.database.kernel_tables import AuditPending, EventPending, Realm
 from flatbed.tenants.kit.database.session import AgencyReadSession, TenantSession
+from flatbed.tenants.kit.edge.addresses import Address
 from flatbed.tenants.kit.edge.requests import RequestLayer
 from flatbed.tenants.kit.ids import decode, encode, uuid7
 from flatbed.tenants.organizations.service import RealmTenants
@@ -72,7 +73,9 @@ class Ports:
             known.client_id, known.realm_id, known.tenant_id, known.staff_id, known.scopes
         )
 
-    async def principal(self, _: AgencyReadSession, claims: Claims) -> Principal:
+    async def principal(
+        self, _: AgencyReadSession, claims: Claims, __: Address | None
+    ) -> Principal:
         """The principal at the realm's present instant."""
         return replace(self.principals[claims.client_id.hex], clock=self.clock)
 

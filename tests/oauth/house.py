@@ -142,7 +142,7 @@ class House:
         async with self.database.agency(
             realm_id=claims.realm_id, caller=CALLER, clock=Clock()
         ) as session:
-            return await self.oauth.authenticator.principal(session, claims)
+            return await self.oauth.authenticator.principal(session, claims, None)
 
 
 async def open_house(app_url: str) -> tuple[FastAPI, House]:

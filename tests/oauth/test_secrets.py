@@ -100,7 +100,7 @@ class TestIssue:
         ) as session:
             client = await repository.find_client(session, decode("client", house.realm.client_id))
             assert client is not None
-            await house.oauth.clients.issue_secret(session, client, "second")
+            await house.oauth.clients.secrets.issue(session, client, "second")
             rival = asyncio.create_task(another(house))
             await asyncio.sleep(0.3)
             assert not rival.done()
@@ -115,4 +115,4 @@ async def another(house: House) -> str:
     ) as session:
         client = await repository.find_client(session, decode("client", house.realm.client_id))
         assert client is not None
-        return await house.oauth.clients.issue_secret(session, client, "second")
+        return (await house.oauth.clients.secrets.issue(session, client, "second")).text

@@ -371,7 +371,10 @@ class TestDiscovery:
         assert set(body["token_endpoint_auth_methods_supported"]) == {
             "client_secret_basic",
             "client_secret_post",
+            "private_key_jwt",
         }
+        algorithms = body["token_endpoint_auth_signing_alg_values_supported"]
+        assert algorithms == ["ES256", "RS256"]
         assert not {"authorization_endpoint", "revocation_endpoint"} & set(body)
 
     async def test_the_key_set_is_public_parts_only(self, house: House) -> None:

@@ -27,6 +27,7 @@ from flatbed.tenants.kit.crypto import Keyring
 from flatbed.tenants.kit.database.kernel_tables import Realm
 from flatbed.tenants.kit.database.session import AgencyReadSession
 from flatbed.tenants.kit.deadlines import DeadlineHandlers
+from flatbed.tenants.kit.edge.addresses import Address
 from flatbed.tenants.kit.edge.requests import RequestLayer
 from flatbed.tenants.kit.http import reply
 from flatbed.tenants.kit.ids import uuid7
@@ -51,7 +52,9 @@ class FrontDesk:
     async def verify(self, token: str) -> Claims:
         return self.principals[token]
 
-    async def principal(self, session: AgencyReadSession, claims: Claims) -> Principal:
+    async def principal(
+        self, session: AgencyReadSession, claims: Claims, __: Address | None
+    ) -> Principal:
         realm = await session.get_one(Realm, claims.realm_id)
         return Principal(
             role=Role.AGENCY_CLIENT if claims.tenant_id is None else Role.ISV_CLIENT,

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final, NoReturn
@@ -85,7 +85,8 @@ def serve_http(
         raise CannotListenError(f"cannot listen on {host}:{port}: {error.strerror}") from None
     ready()
     lifecycle = Lifecycle()
-    config = configured(create_app(lambda: build(settings), lifecycle), host, port)
+    app = create_app(lambda: build(settings), lifecycle)
+    config = configured(app, host, port, settings.trusted_proxies)
     with listener:
         try:
             DrainingServer(config, lifecycle, settings.drain_seconds).run(sockets=[listener])
@@ -93,8 +94,14 @@ def serve_http(
             _ignore()
 
 
-def configured(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
-    """How uvicorn serves the program."""
+def configured(
+    app: ASGIApp, host: str, port: int, trusted_proxies: Sequence[str] = ()
+) -> uvicorn.Config:
+    """How uvicorn serves the program.
+
+    Said in both ways: left to itself it believes whoever connects from this machine, or from
+    where an environment variable of its own says.
+    """
     return uvicorn.Config(
         app,
         host=host,
@@ -103,6 +110,8 @@ def configured(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=list(trusted_proxies),
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.database.session import AgencyReadSession, Caller
+from flatbed.tenants.kit.edge.addresses import Address
 from flatbed.tenants.kit.ids import encode
 
 
@@ -80,11 +81,14 @@ class Authenticator(Protocol):
         """
         ...
 
-    async def principal(self, session: AgencyReadSession, claims: Claims) -> Principal:
+    async def principal(
+        self, session: AgencyReadSession, claims: Claims, address: Address | None
+    ) -> Principal:
         """The client as it is now: active, of this owner, with scope ∩ current role.
 
         Raises:
-            UnauthenticatedError: the client, its owner or its tenant is no longer active.
+            UnauthenticatedError: the client, its owner or its tenant is no longer active, or the
+                client may not call from this address.
         """
         ...
 

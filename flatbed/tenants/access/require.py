@@ -34,6 +34,7 @@ from flatbed.tenants.kit.crypto import Keyring
 from flatbed.tenants.kit.database.context import CandidateRange
 from flatbed.tenants.kit.database.engine import Database
 from flatbed.tenants.kit.database.session import AgencySession, Caller
+from flatbed.tenants.kit.edge.addresses import caller_address
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.ids import InvalidIdError, decode, uuid7
 from flatbed.tenants.kit.problems import (
@@ -152,7 +153,7 @@ class Requirement:
         async with gate.database.agency(
             realm_id=claims.realm_id, caller=login, clock=Clock(), repeatable=True
         ) as session:
-            principal = await gate.authenticator.principal(session, claims)
+            principal = await gate.authenticator.principal(session, claims, caller_address(request))
             if principal.role not in permission.roles:
                 raise ForbiddenError
             if not principal.scopes.intersection(self.scopes):

@@ -4,23 +4,38 @@ There is no default secret: what is missing stops the program at its start. The 
 (no database URL) generates its own secret into its data folder.
 """
 
+from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import (
+    BeforeValidator,
     Field,
     ModelWrapValidatorHandler,
     SecretStr,
     ValidationError,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX: Final = "FLATBED_"
 
 
 class BadSettingError(Exception):
     """Settings that are not usable. The text names each variable and never holds its value."""
+
+
+def _proxies(value: object) -> object:
+    """The networks of a comma-separated list; nobody's word is taken for everybody's."""
+    if not isinstance(value, str):
+        return value
+    try:
+        found = [ip_network(part.strip()) for part in value.split(",") if part.strip()]
+    except ValueError:
+        raise ValueError("not networks such as 10.0.0.0/8, with commas between") from None
+    if any(network.prefixlen == 0 for network in found):
+        raise ValueError("a proxy is not everywhere")
+    return tuple(str(network) for network in found)
 
 
 class ToldSettings(BaseSettings):
@@ -78,6 +93,10 @@ class KernelSettings(ToldSettings):
         ge=0,
         le=300,
         description="How long a server that is told to stop still takes requests, not ready.",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_proxies)] = Field(
+        default=(),
+        description="Networks whose X-Forwarded-For is believed, with commas between; else none.",
     )
     metrics_token: SecretStr | None = Field(
         default=None,

@@ -12,6 +12,7 @@ from flatbed.tenants.kit.database.session import Caller
 from flatbed.tenants.kit.ids import encode, uuid7
 from flatbed.tenants.kit.realms import RealmKind, open_realm
 from flatbed.tenants.oauth.schemas import AgencyOwner
+from flatbed.tenants.oauth.secret_service import ClientSecrets
 from flatbed.tenants.oauth.service import FIRST_LABEL, Clients
 from flatbed.tenants.oauth.standing import Standings
 
@@ -45,7 +46,7 @@ async def create_realm(
     Raises:
         RealmSlugTakenError: another realm of this deployment has the slug.
     """
-    clients = Clients(keyring, Standings(permissions))
+    clients = Clients(Standings(permissions), ClientSecrets(keyring))
     scopes = clients.standings.scopes_for(Role.AGENCY_CLIENT)
     caller = Caller("system:realm-create", "")
     async with database.agency(realm_id=uuid7(), caller=caller, clock=Clock()) as session:
@@ -58,7 +59,10 @@ async def create_realm(
             role=Role.AGENCY_CLIENT,
             scopes=scopes,
         )
-        secret = await clients.issue_secret(session, client, FIRST_LABEL)
+        secret = await clients.secrets.issue(session, client, FIRST_LABEL)
     return OpenedRealm(
-        encode("realm", realm.id), encode("client", client.id), frozenset(client.scopes), secret
+        encode("realm", realm.id),
+        encode("client", client.id),
+        frozenset(client.scopes),
+        secret.text,
     )

@@ -7,26 +7,53 @@ media type, a body that is too large.
 import binascii
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qsl, unquote_plus
 
 from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError
 from fastapi import Request
 
+from flatbed.tenants.kit.edge.addresses import Address, caller_address
+from flatbed.tenants.oauth.assertions import ASSERTION_TYPE, named_client
+
 LARGEST: Final = 16_384
 MOST_PARAMETERS: Final = 32
 FORM: Final = "application/x-www-form-urlencoded"
 ASSERTION: Final = "client_assertion"
+KIND: Final = "client_assertion_type"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretProof:
+    """The client says who it is and sends its secret."""
+
+    client_id: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AssertionProof:
+    """The client sends a JWT that it signed; ``client_id`` is whom it names, not yet believed."""
+
+    client_id: str
+    assertion: str = field(repr=False)
+
+
+Proof = SecretProof | AssertionProof
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A token request: its parameters, and who the client says it is."""
+    """A token request: its parameters, how the client proves who it is, and where it comes from.
+
+    ``request_id`` stays the same when the request is run again.
+    """
 
     parameters: Mapping[str, str]
-    client_id: str
-    client_secret: str
+    proof: Proof
+    address: Address | None
+    request_id: str
 
 
 async def read_form(request: Request) -> Form:
@@ -43,8 +70,9 @@ async def read_form(request: Request) -> Form:
     parameters = _parameters(await _body(request))
     if "grant_type" not in parameters:
         raise InvalidRequestError
-    client_id, client_secret = _client(request.headers.getlist("authorization"), parameters)
-    return Form(parameters, client_id, client_secret)
+    proof = _proof(request.headers.getlist("authorization"), parameters)
+    request_id: str = request.state.request_id
+    return Form(parameters, proof, caller_address(request), request_id)
 
 
 async def _body(request: Request) -> str:
@@ -73,19 +101,29 @@ def _parameters(body: str) -> dict[str, str]:
     return {name: value for name, value in pairs if value}
 
 
-def _client(authorization: list[str], parameters: Mapping[str, str]) -> tuple[str, str]:
-    ways = len(authorization) + ("client_secret" in parameters) + (ASSERTION in parameters)
-    if ways > 1:
+def _proof(authorization: list[str], parameters: Mapping[str, str]) -> Proof:
+    asserted = ASSERTION in parameters or KIND in parameters
+    if len(authorization) + ("client_secret" in parameters) + asserted > 1:
         raise InvalidRequestError
-    if not authorization:
-        try:
-            return parameters["client_id"], parameters["client_secret"]
-        except KeyError:
-            raise InvalidClientError from None
-    client_id, client_secret = _basic(authorization[0])
-    if parameters.get("client_id", client_id) != client_id:
+    named = parameters.get("client_id")
+    if authorization:
+        proof: Proof = SecretProof(*_basic(authorization[0]))
+    elif asserted:
+        proof = _asserted(parameters)
+    elif named is not None and "client_secret" in parameters:
+        return SecretProof(named, parameters["client_secret"])
+    else:
+        raise InvalidClientError
+    if named not in {None, proof.client_id}:
         raise InvalidRequestError
-    return client_id, client_secret
+    return proof
+
+
+def _asserted(parameters: Mapping[str, str]) -> AssertionProof:
+    if parameters.get(KIND) != ASSERTION_TYPE or ASSERTION not in parameters:
+        raise InvalidClientError
+    assertion = parameters[ASSERTION]
+    return AssertionProof(named_client(assertion), assertion)
 
 
 def _basic(header: str) -> tuple[str, str]:

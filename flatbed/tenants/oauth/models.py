@@ -1,7 +1,7 @@
-"""The tables of OAuth clients, their secrets and the keys that sign tokens."""
+"""The tables of OAuth clients, their secrets, used assertions and the keys that sign tokens."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from flatbed.tenants.kit.database.columns import (
     AGENCY,
+    OPTIONAL_JSON,
     OWN,
     TRACKED,
     Tracked,
@@ -27,9 +28,17 @@ from flatbed.tenants.kit.database.columns import (
 )
 from flatbed.tenants.kit.database.tables import AgencyRow, Base
 
+BASIC: Final = "client_secret_basic"
+POST: Final = "client_secret_post"
+PRIVATE_KEY: Final = "private_key_jwt"
+AUTH_METHODS: Final = (BASIC, POST, PRIVATE_KEY)
+
 
 class OAuthClient(AgencyRow, Tracked, Base):
-    """A client of one ISV, of the agency, or of one staff member; its id is unique everywhere."""
+    """A client of one ISV, of the agency, or of one staff member; its id is unique everywhere.
+
+    A deleted one stays as a row, so that the audit's names can be read; nobody finds it any more.
+    """
 
     __tablename__ = "oauth_client"
     __table_args__ = (
@@ -43,6 +52,11 @@ class OAuthClient(AgencyRow, Tracked, Base):
             " AND (owner_kind = 'staff') = (staff_id IS NOT NULL)",
             name="owner",
         ),
+        one_of("token_endpoint_auth_method", *AUTH_METHODS),
+        CheckConstraint(
+            "(token_endpoint_auth_method = 'private_key_jwt') = (jwks IS NOT NULL)", name="jwks"
+        ),
+        CheckConstraint("deleted_at IS NULL OR NOT active", name="deleted"),
         Index(None, "realm_id", "tenant_id"),
         Index(None, "realm_id", "staff_id"),
         Index(None, "realm_id", "updated_at", "id"),
@@ -56,6 +70,10 @@ class OAuthClient(AgencyRow, Tracked, Base):
     staff_id: Mapped[UUID | None]
     scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
     active: Mapped[bool]
+    token_endpoint_auth_method: Mapped[str] = mapped_column(server_default=BASIC)
+    jwks: Mapped[dict[str, Any] | None] = mapped_column(OPTIONAL_JSON)
+    allowed_cidrs: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    deleted_at: Mapped[datetime | None]
 
 
 class ClientSecret(AgencyRow, Base):
@@ -77,6 +95,21 @@ class ClientSecret(AgencyRow, Base):
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
+
+
+class UsedAssertion(Base):
+    """An assertion that a client signed in with, until it has expired: it is good for one request.
+
+    ``request_id`` is that request's, which may be run again after a lost connection.
+    """
+
+    __tablename__ = "used_assertion"
+    __table_args__ = (Index(None, "expires_at"), OWN)
+
+    oauth_client_id: Mapped[UUID] = mapped_column(primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    expires_at: Mapped[datetime]
+    request_id: Mapped[str]
 
 
 class SigningKey(Base):

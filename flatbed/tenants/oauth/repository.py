@@ -7,22 +7,23 @@ grants, on the login transaction of the request.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
-from sqlalchemy import Row, Select, and_, func, or_, select, update
+from sqlalchemy import CursorResult, Row, Select, and_, delete, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from flatbed.tenants.kit.cursors import Window
 from flatbed.tenants.kit.database.kernel_tables import Realm
 from flatbed.tenants.kit.database.session import AgencyReadSession, AgencySession, LoginSession
-from flatbed.tenants.oauth.models import ClientSecret, OAuthClient, SigningKey
+from flatbed.tenants.oauth.models import ClientSecret, OAuthClient, SigningKey, UsedAssertion
 from flatbed.tenants.organizations.models import Organization, Staff
 
 USED_EVERY = timedelta(minutes=1)
 KEYS_LOCK: Final = 0x6B657973
 """Advisory lock of a database: signing keys are turned by one at a time."""
+PURGED_AT_ONCE: Final = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,59 @@ def touch_secret(session: Session, secret: ClientSecret, now: datetime) -> None:
         .values(last_used_at=now)
         .execution_options(synchronize_session=False)
     )
+
+
+def use_assertion(
+    session: Session, client_id: UUID, digest: bytes, expires_at: datetime, request_id: str
+) -> bool:
+    """Note that the client's assertion is used. Returns whether this is the first request to.
+
+    Of several at once each waits for the one before it. A request that is run again, since nobody
+    knows whether its first run was committed, is still the first.
+    """
+    statement = insert(UsedAssertion).values(
+        oauth_client_id=client_id, digest=digest, expires_at=expires_at, request_id=request_id
+    )
+    sent = statement.excluded.request_id
+    written = session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[UsedAssertion.oauth_client_id, UsedAssertion.digest],
+            set_={"request_id": sent},
+            where=UsedAssertion.request_id == sent,
+        ).returning(UsedAssertion.digest)
+    )
+    return written.first() is not None
+
+
+async def purge_assertions(session: LoginSession, now: datetime) -> bool:
+    """Forget assertions that have expired, as many as fit a statement.
+
+    Returns whether some may be left.
+    """
+    key = tuple_(UsedAssertion.oauth_client_id, UsedAssertion.digest)
+    old = (
+        select(UsedAssertion.oauth_client_id, UsedAssertion.digest)
+        .where(UsedAssertion.expires_at <= now)
+        .limit(PURGED_AT_ONCE)
+    )
+    gone = cast(
+        "CursorResult[Any]", await session.execute(delete(UsedAssertion).where(key.in_(old)))
+    )
+    return gone.rowcount == PURGED_AT_ONCE
+
+
+async def realm_of_client(session: LoginSession, client_id: UUID) -> Realm | None:
+    """The realm of a client that is not deleted."""
+    return await session.scalar(
+        select(Realm)
+        .join(OAuthClient, OAuthClient.realm_id == Realm.id)
+        .where(OAuthClient.id == client_id, OAuthClient.deleted_at.is_(None))
+    )
+
+
+async def realm_of_slug(session: LoginSession, slug: str) -> Realm | None:
+    """The realm of this slug."""
+    return await session.scalar(select(Realm).where(Realm.slug == slug))
 
 
 async def owned_in_realm(session: AgencyReadSession, client_id: UUID) -> Owned | None:
@@ -137,9 +191,11 @@ async def retire_key(session: LoginSession, kid: str, now: datetime, *, revoke: 
 async def find_client(
     session: AgencyReadSession, client_id: UUID, *, lock: bool = False
 ) -> OAuthClient | None:
-    """The client of this id in the transaction's realm."""
+    """The client of this id in the transaction's realm, unless it is deleted."""
     statement = select(OAuthClient).where(
-        OAuthClient.realm_id == session.realm_id, OAuthClient.id == client_id
+        OAuthClient.realm_id == session.realm_id,
+        OAuthClient.id == client_id,
+        OAuthClient.deleted_at.is_(None),
     )
     if lock:
         statement = statement.with_for_update(key_share=True)
@@ -150,7 +206,9 @@ async def list_clients(
     session: AgencyReadSession, window: Window, *, tenant_id: UUID | None, staff_id: UUID | None
 ) -> Sequence[OAuthClient]:
     """The realm's clients by last change, of one owner if asked, up to ``window.limit``."""
-    statement = select(OAuthClient).where(OAuthClient.realm_id == session.realm_id)
+    statement = select(OAuthClient).where(
+        OAuthClient.realm_id == session.realm_id, OAuthClient.deleted_at.is_(None)
+    )
     if tenant_id is not None:
         statement = statement.where(OAuthClient.tenant_id == tenant_id)
     if staff_id is not None:
@@ -186,6 +244,29 @@ async def add_secret(session: AgencySession, secret: ClientSecret) -> None:
     """Insert the secret's HMAC."""
     session.add(secret)
     await session.flush()
+
+
+async def find_live_secret(
+    session: AgencySession, client_id: UUID, secret_id: UUID, now: datetime
+) -> ClientSecret | None:
+    """The secret of this client that works now."""
+    return await session.scalar(
+        select(ClientSecret).where(
+            ClientSecret.realm_id == session.realm_id,
+            ClientSecret.id == secret_id,
+            ClientSecret.oauth_client_id == client_id,
+            _live(now),
+        )
+    )
+
+
+async def delete_secrets(session: AgencySession, client_id: UUID) -> None:
+    """Delete every secret that the client ever had."""
+    await session.execute(
+        delete(ClientSecret).where(
+            ClientSecret.realm_id == session.realm_id, ClientSecret.oauth_client_id == client_id
+        )
+    )
 
 
 async def secrets_of(

@@ -1,5 +1,6 @@
 """HTTP for OAuth clients."""
 
+import json
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -7,8 +8,11 @@ from fastapi import APIRouter, Depends, Request, Response
 from flatbed.tenants.access.calls import AgencyCall, AgencyRead
 from flatbed.tenants.access.require import require
 from flatbed.tenants.kit.http import Listed, reply, required_version
-from flatbed.tenants.kit.ids import ClientId, OrganizationId, StaffId, encode
+from flatbed.tenants.kit.ids import ClientId, OrganizationId, SecretId, StaffId, encode
 from flatbed.tenants.oauth.schemas import (
+    ClientSecretCreate,
+    ClientSecretCreated,
+    ClientSecretRoll,
     OAuthClientCreate,
     OAuthClientCreated,
     OAuthClientPage,
@@ -35,7 +39,7 @@ async def create_oauth_client(
     service: Annotated[Clients, Depends(clients)],
     call: Annotated[AgencyCall, require("clients:manage").agency],
 ) -> Response:
-    """Make a client of an ISV, of the agency or of a staff member; its secret is shown once."""
+    """Make a client of an ISV, of the agency or of a staff member; a secret is shown once."""
 
     async def work() -> Response:
         made, version = await service.create(call.session, body)
@@ -86,12 +90,81 @@ async def update_oauth_client(
     service: Annotated[Clients, Depends(clients)],
     call: Annotated[AgencyCall, require("clients:manage").agency],
 ) -> Response:
-    """Rename a client, change its scopes, switch it off or on."""
+    """Rename a client, change its scopes, how and from where it signs in, switch it off or on."""
     found, new_version = await service.update(call.session, client_id, version, body)
     return reply(found, version=new_version)
 
 
+@router.delete("/{client_id}", operation_id="delete_oauth_client", status_code=204)
+async def delete_oauth_client(
+    client_id: ClientId,
+    version: Annotated[int, Depends(required_version)],
+    service: Annotated[Clients, Depends(clients)],
+    call: Annotated[AgencyCall, require("clients:manage").agency],
+) -> Response:
+    """Delete a client: it can never sign in nor act again. Its id stays in the audit."""
+    await service.delete(call.session, client_id, version)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/{client_id}/secrets",
+    operation_id="create_client_secret",
+    response_model=ClientSecretCreated,
+    status_code=201,
+)
+async def create_client_secret(
+    client_id: ClientId,
+    body: ClientSecretCreate,
+    service: Annotated[Clients, Depends(clients)],
+    call: Annotated[AgencyCall, require("clients:manage").agency],
+) -> Response:
+    """Give a client a second secret; it is shown once."""
+
+    async def work() -> Response:
+        made = await service.secrets.create(call.session, client_id, body)
+        return reply(made, status=201)
+
+    return await call.once(work, remembered=_without_secret)
+
+
+@router.post(
+    "/{client_id}/secrets/{secret_id}/roll",
+    operation_id="roll_client_secret",
+    response_model=ClientSecretCreated,
+    status_code=201,
+)
+async def roll_client_secret(
+    client_id: ClientId,
+    secret_id: SecretId,
+    body: ClientSecretRoll,
+    service: Annotated[Clients, Depends(clients)],
+    call: Annotated[AgencyCall, require("clients:manage").agency],
+) -> Response:
+    """Put a new secret in place of one that goes on for a while; the new one is shown once."""
+
+    async def work() -> Response:
+        made = await service.secrets.roll(call.session, client_id, secret_id, body)
+        return reply(made, status=201)
+
+    return await call.once(work, remembered=_without_secret)
+
+
+@router.delete(
+    "/{client_id}/secrets/{secret_id}", operation_id="revoke_client_secret", status_code=204
+)
+async def revoke_client_secret(
+    client_id: ClientId,
+    secret_id: SecretId,
+    version: Annotated[int, Depends(required_version)],
+    service: Annotated[Clients, Depends(clients)],
+    call: Annotated[AgencyCall, require("clients:manage").agency],
+) -> Response:
+    """Revoke a secret at once. `If-Match` is the client's ETag: a secret has none of its own."""
+    await service.secrets.revoke(call.session, client_id, secret_id, version)
+    return Response(status_code=204)
+
+
 def _without_secret(body: str) -> str:
     """What is stored for a replay: the secret is shown once and kept nowhere."""
-    made = OAuthClientCreated.model_validate_json(body)
-    return made.model_copy(update={"client_secret": None}).model_dump_json()
+    return json.dumps({**json.loads(body), "client_secret": None})

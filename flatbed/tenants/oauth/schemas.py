@@ -3,16 +3,32 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from flatbed.tenants.kit.cursors import Page
 from flatbed.tenants.kit.ids import ClientId, OrganizationId, SecretId, StaffId
-from flatbed.tenants.kit.schemas import Input, Name, Output, unset
+from flatbed.tenants.kit.schemas import Input, Name, Output, UtcInstant, unset
+from flatbed.tenants.oauth.models import BASIC
+from flatbed.tenants.oauth.networks import MOST_NETWORKS, canonical_list
+from flatbed.tenants.oauth.schemas_keys import ClientKeys, ClientKeysRead
 
 Scopes = Annotated[
     list[Annotated[str, Field(pattern="^[a-z]{1,32}:[a-z]{1,32}$")]],
     Field(min_length=1, max_length=64, examples=[["campaigns:read", "usage:read"]]),
 ]
+
+
+AuthMethod = Literal["client_secret_basic", "client_secret_post", "private_key_jwt"]
+Networks = Annotated[
+    list[Annotated[str, Field(pattern="^[0-9A-Fa-f:./]{2,49}$")]],
+    Field(
+        max_length=MOST_NETWORKS,
+        description="IPv4 and IPv6 networks that tokens are issued to and used from; none: all.",
+        examples=[["192.0.2.0/24", "2001:db8::/32"]],
+    ),
+    AfterValidator(canonical_list),
+]
+AUTH_METHOD_TEXT = "A client with secrets may use either way of sending one, whatever this says."
 
 
 class IsvOwner(Input):
@@ -39,19 +55,55 @@ Owner = Annotated[IsvOwner | AgencyOwner | StaffOwner, Field(discriminator="kind
 
 
 class OAuthClientCreate(Input):
-    """A new client. Its scopes must be of use to its owner's role."""
+    """A new client. Its scopes must be of use to its owner's role.
+
+    With `private_key_jwt` it has the public keys in `jwks` and no secret, else a secret.
+    """
 
     name: Name
     owner: Owner
     scopes: Scopes
+    token_endpoint_auth_method: Annotated[AuthMethod, Field(description=AUTH_METHOD_TEXT)] = BASIC
+    jwks: ClientKeys = Field(default_factory=unset)
+    allowed_cidrs: Networks = Field(default_factory=list)
 
 
 class OAuthClientUpdate(Input):
-    """What may change; a member that is left out stays. The owner never changes."""
+    """What may change; a member that is left out stays. The owner never changes.
+
+    To `private_key_jwt` all secrets are revoked at once; away from it the keys are gone.
+    """
 
     name: Name = Field(default_factory=unset)
     scopes: Scopes = Field(default_factory=unset)
     active: bool = Field(default_factory=unset)
+    token_endpoint_auth_method: Annotated[AuthMethod, Field(description=AUTH_METHOD_TEXT)] = Field(
+        default_factory=unset
+    )
+    jwks: ClientKeys = Field(default_factory=unset)
+    allowed_cidrs: Networks = Field(default_factory=unset)
+
+
+class ClientSecretCreate(Input):
+    """Another secret, at most two live."""
+
+    label: Name
+    expires_at: UtcInstant = Field(
+        default_factory=unset, description="At most 365 days from now, which is also the default."
+    )
+
+
+Overlap = Literal["0", "1h", "24h", "7d"]
+
+
+class ClientSecretRoll(Input):
+    """A new secret in place of one: how long both work, and how the new one is labelled."""
+
+    overlap: Annotated[
+        Overlap,
+        Field(description="How long the old one goes on; never longer than it would have."),
+    ]
+    label: Name = Field(default_factory=unset, description="As the old one's, unless it is sent.")
 
 
 class ClientSecretRead(Output):
@@ -65,6 +117,15 @@ class ClientSecretRead(Output):
     last_used_at: Annotated[datetime | None, Field(description="Exact to a minute.")]
 
 
+class ClientSecretCreated(ClientSecretRead):
+    """The new secret, with the secret."""
+
+    client_secret: Annotated[
+        str | None,
+        Field(description="Shown this once; null when an Idempotency-Key replays the reply."),
+    ]
+
+
 class OAuthClientRead(Output):
     """A client; its `id` is the `client_id` of token requests."""
 
@@ -73,18 +134,24 @@ class OAuthClientRead(Output):
     owner: Owner
     scopes: list[str]
     active: bool
+    token_endpoint_auth_method: AuthMethod
+    jwks: Annotated[ClientKeysRead | None, Field(description="Of `private_key_jwt` clients.")]
+    allowed_cidrs: list[str]
     secrets: list[ClientSecretRead]
     created_at: datetime
     updated_at: datetime
 
 
 class OAuthClientCreated(OAuthClientRead):
-    """The new client with its secret."""
+    """The new client with its secret, if it signs in with one."""
 
     client_id: Annotated[ClientId, Field(description="For token requests; the same as `id`.")]
     client_secret: Annotated[
         str | None,
-        Field(description="Shown this once; null when an Idempotency-Key replays the reply."),
+        Field(
+            description="Shown this once; null when an Idempotency-Key replays the reply, and for "
+            "`private_key_jwt`."
+        ),
     ]
 
 

@@ -4,13 +4,11 @@ Authlib's grants are synchronous: they run inside ``AsyncSession.run_sync`` on t
 transaction of the request, which they find in a context variable. One server serves all requests.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 from authlib.oauth2 import OAuth2Error, OAuth2Request
 from authlib.oauth2.rfc6749 import (
@@ -23,19 +21,15 @@ from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from sqlalchemy.orm import Session
 
-from flatbed.tenants.kit.clock import system_now
-from flatbed.tenants.kit.crypto import Keyring
-from flatbed.tenants.kit.ids import ZERO, InvalidIdError, decode, encode
-from flatbed.tenants.oauth import repository
+from flatbed.tenants.kit.ids import encode
+from flatbed.tenants.oauth.authentication import Authentication
 from flatbed.tenants.oauth.forms import Form
 from flatbed.tenants.oauth.keys import LoadedKey
 from flatbed.tenants.oauth.rules.rotation import LIFETIME
-from flatbed.tenants.oauth.secrets import Stored, matching
-from flatbed.tenants.oauth.standing import Standing, Standings
+from flatbed.tenants.oauth.standing import Standing
 from flatbed.tenants.oauth.tokens import Minter
 
 CLIENT_CREDENTIALS: Final = "client_credentials"
-AUTH_METHODS: Final = ("client_secret_basic", "client_secret_post")
 
 # Authlib reads the URI only to refuse plain HTTP; where TLS ends is the deployment's matter, and
 # a request's own URI must never find its way into an answer.
@@ -46,7 +40,10 @@ _WORDS: Final[Mapping[str, str]] = {
         "Send one form-encoded body with each parameter once, nothing in the query, and one"
         " client authentication."
     ),
-    "invalid_client": "The client is unknown, its secret is wrong, or it is not active.",
+    "invalid_client": (
+        "The client is unknown or not active, its secret or assertion is not good, or it may not"
+        " call from here."
+    ),
     "invalid_scope": "A scope is unknown, or this client may not have it.",
     "unauthorized_client": "This client may not use this grant.",
     "unsupported_grant_type": "The grant types are listed in the server's metadata.",
@@ -128,16 +125,12 @@ class Server(AuthorizationServer):
 
     def __init__(
         self,
-        keyring: Keyring,
+        authentication: Authentication,
         minter: Minter,
-        standings: Standings,
-        now: Callable[[], datetime] = system_now,
     ) -> None:
         super().__init__()
-        self._keyring = keyring
+        self._authentication = authentication
         self._minter = minter
-        self._standings = standings
-        self._now = now
         self.register_grant(_Grant)
 
     def answer(self, session: Session, form: Form, key: LoadedKey) -> Reply:
@@ -157,23 +150,10 @@ class Server(AuthorizationServer):
     def authenticate_client(
         self, request: OAuth2Request, methods: Collection[str], endpoint: str = "token"
     ) -> ClientMixin:
-        """The client behind the id and secret.
-
-        Every refusal does the same work and looks the same: unknown client, malformed id, wrong,
-        revoked or expired secret, inactive client, owner or tenant.
-        """
+        """The client that the form proves; Authlib's own methods are not used."""
         del request, methods, endpoint
         exchange = _exchange.get()
-        client_id, now = _client_id(exchange.form.client_id), self._now()
-        owned = repository.find_owned(exchange.session, client_id)
-        rows = repository.live_secrets(exchange.session, client_id, now)
-        stored = [Stored(row.digest, row.pepper_version) for row in rows]
-        found = matching(self._keyring, exchange.form.client_secret, stored)
-        standing = self._standings.of(owned)
-        if found is None or standing is None:
-            raise InvalidClientError
-        repository.touch_secret(exchange.session, rows[found], now)
-        return _Client(standing)
+        return _Client(self._authentication.client(exchange.session, exchange.form))
 
     def generate_token(
         self,
@@ -211,11 +191,3 @@ class Server(AuthorizationServer):
         """Our words instead of Authlib's, which repeat the input and tell causes apart."""
         del request
         return refusal(str(error.error))
-
-
-def _client_id(text: str) -> UUID:
-    try:
-        return decode("client", text)
-    except InvalidIdError:
-        # Looked up like any other: a malformed id must not answer sooner.
-        return ZERO

@@ -44,7 +44,7 @@ class Standings:
 
     def of(self, owned: Owned | None) -> Standing | None:
         """The standing of a client, None when it may not act."""
-        if owned is None or not owned.client.active:
+        if owned is None or owned.client.deleted_at is not None or not owned.client.active:
             return None
         client = owned.client
         if client.owner_kind == ISV and owned.organization_status != ACTIVE:

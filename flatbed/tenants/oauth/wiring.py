@@ -12,10 +12,14 @@ from flatbed.tenants.kit.crypto import Keyring
 from flatbed.tenants.kit.database.engine import Database
 from flatbed.tenants.kit.database.session import Caller
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
+from flatbed.tenants.oauth.authentication import Authentication
 from flatbed.tenants.oauth.authenticator import TokenAuthenticator
+from flatbed.tenants.oauth.client_keys import ALGORITHMS
 from flatbed.tenants.oauth.forms import read_form
 from flatbed.tenants.oauth.keys import Keys, SigningKeyUnreadableError, ensure_signing_key
-from flatbed.tenants.oauth.server import AUTH_METHODS, CLIENT_CREDENTIALS, Reply, Server, refusal
+from flatbed.tenants.oauth.models import AUTH_METHODS
+from flatbed.tenants.oauth.secret_service import ClientSecrets
+from flatbed.tenants.oauth.server import CLIENT_CREDENTIALS, Reply, Server, refusal
 from flatbed.tenants.oauth.service import Clients
 from flatbed.tenants.oauth.standing import Standings
 from flatbed.tenants.oauth.tokens import Minter, Verifier
@@ -51,7 +55,7 @@ class OAuth:
             return refusal(str(error.error))
         # Before the transaction: it may need a connection of its own.
         key = await self.keys.active()
-        caller = Caller("system:oauth", getattr(request.state, "request_id", ""))
+        caller = Caller("system:oauth", form.request_id)
         async with self.database.login(caller=caller) as session:
             reply = await session.run_sync(self.server.answer, form, key)
             failpoint(Failpoint.GRANT_ANSWERED)
@@ -67,6 +71,7 @@ class OAuth:
             "response_types_supported": [],
             "grant_types_supported": [CLIENT_CREDENTIALS],
             "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
+            "token_endpoint_auth_signing_alg_values_supported": sorted(ALGORITHMS.values()),
         }
 
 
@@ -85,8 +90,8 @@ def build_oauth(
         issuer=issuer,
         keys=keys,
         standings=standings,
-        clients=Clients(keyring, standings),
-        server=Server(keyring, Minter(issuer), standings),
+        clients=Clients(standings, ClientSecrets(keyring)),
+        server=Server(Authentication(keyring, standings, issuer), Minter(issuer)),
         authenticator=TokenAuthenticator(Verifier(issuer, keys), standings),
     )
 
