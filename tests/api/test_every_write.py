@@ -219,6 +219,11 @@ class Story:
         body = {"name": "c", "owner": owner, "scopes": ["usage:read"]}
         client = (await done("create_oauth_client", admin, body))["client_id"]
         await done("update_oauth_client", admin, {"name": "d"}, client, version=1)
+        secret = (await done("create_client_secret", admin, {"label": "s"}, client))["id"]
+        body = {"overlap": "0"}
+        secret = (await done("roll_client_secret", admin, body, client, secret))["id"]
+        await done("revoke_client_secret", admin, None, client, secret, version=4)
+        await done("delete_oauth_client", admin, None, client, version=5)
         await done("advance_sandbox_clock", admin, {"advance_seconds": 1})
 
 

@@ -119,6 +119,10 @@ LEFT: Final[dict[str, Left]] = {
     "update_staff": agency("staff.updated"),
     "create_oauth_client": agency("oauth_client.created", "client_secret.created"),
     "update_oauth_client": agency("oauth_client.updated"),
+    "delete_oauth_client": agency("oauth_client.deleted"),
+    "create_client_secret": agency("client_secret.created"),
+    "roll_client_secret": agency("client_secret.created", "client_secret.rolled"),
+    "revoke_client_secret": agency("client_secret.revoked"),
     "advance_sandbox_clock": agency("realm.clock_advanced"),
 }
 

@@ -9,7 +9,15 @@ from typing import Any
 from tests.isolation.document import DOCUMENT, Operation, operations
 
 TOKEN = "POST /oauth/token"
-FORM = ("grant_type", "scope", "client_id", "client_secret", "resource")
+FORM = (
+    "grant_type",
+    "scope",
+    "client_id",
+    "client_secret",
+    "client_assertion",
+    "client_assertion_type",
+    "resource",
+)
 WHOLE = ""
 EXTRA = "*"
 """A member that no schema names, or any member of a map."""

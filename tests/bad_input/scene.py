@@ -333,6 +333,12 @@ async def _oauth_client(scene: Scene) -> dict[str, str]:
     return {"client": (await scene.world.isv()).client.client_id}
 
 
+async def _client_secret(scene: Scene) -> dict[str, str]:
+    ids = await _oauth_client(scene)
+    found = await scene.world.admin.read(f"/v1/oauth-clients/{ids['client']}")
+    return {**ids, "sec": found["secrets"][0]["id"]}
+
+
 async def _group(scene: Scene) -> dict[str, str]:
     name = f"group-{next(_numbers)}"
     made = await scene.world.admin.made("/v1/company-groups", {"name": name})
@@ -382,6 +388,10 @@ RENEWING: dict[str, _Maker] = {
     "update_organization": _organization,
     "update_staff": _hired,
     "update_oauth_client": _oauth_client,
+    "delete_oauth_client": _oauth_client,
+    "create_client_secret": _oauth_client,
+    "roll_client_secret": _client_secret,
+    "revoke_client_secret": _client_secret,
 }
 ONCE = {
     "update_campaign",

@@ -1,47 +1,14 @@
 """The commands in process: what they print, and their exit codes."""
 
-import json
 import socket
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from flatbed.app.cli.main import app
 from flatbed.tenants.kit.database.urls import with_database
 from flatbed.tenants.kit.ids import uuid7
-from tests.api.support import SECRET
-from tests.cli.logs import kept_logs
+from tests.cli.shell import Shell, parsed
 from tests.support.postgres import TestDatabase
-
-
-class Shell:
-    """Runs commands with the environment of a deployment on the test database."""
-
-    def __init__(self, database: TestDatabase) -> None:
-        self.env: dict[str, str] = {
-            "FLATBED_DATABASE_URL": database.app_url,
-            "FLATBED_OWNER_DATABASE_URL": database.owner_url,
-            "FLATBED_SECRET_KEY": SECRET,
-        }
-
-    def run(self, *words: str, **env: str) -> Result:
-        """Run a command; ``env`` stands over the deployment's."""
-        return CliRunner().invoke(app, words, env={**self.env, **env})
-
-
-@pytest.fixture
-def shell(database: TestDatabase) -> Iterator[Shell]:
-    """The deployment's shell; the logs that a command set up are taken down again."""
-    with kept_logs():
-        yield Shell(database)
-
-
-def parsed(result: Result) -> dict[str, Any]:
-    assert result.exit_code == 0, result.output
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found
 
 
 class TestRealmCreate:

@@ -63,6 +63,7 @@ OWN_POLICIES: dict[str, dict[str, tuple[str, str | None, str | None]]] = {
         "handled": ("DELETE", WORKER, None),
     },
     "signing_key": {"login": ("*", LOGIN, LOGIN)},
+    "used_assertion": {"login": ("*", LOGIN, LOGIN)},
     "gateway_event": {
         "received": ("INSERT", None, f"({LOGIN} OR {WORKER})"),
         "seen": ("SELECT", f"({LOGIN} OR {WORKER})", None),
@@ -104,7 +105,7 @@ GRANTS = {
     "candidate_card": "SIU",
     "cap_counter": "SIU",
     "channel_right": "SI",
-    "client_secret": "SIU",
+    "client_secret": "SIUD",
     "collection": "SIU",
     "company": "SIU",
     "company_group": "SIU",
@@ -168,6 +169,7 @@ GRANTS = {
     "transition": "SI",
     "usage_decision": "SI",
     "usage_entry": "SI",
+    "used_assertion": "SID U(request_id)",
     "waiting_line": "SIU",
     "waiting_qualification": (
         "SI U(end_reason ended_at qualification_id status updated_at version)"

@@ -74,6 +74,7 @@ async def _agency(world: World, ids: dict[str, str], domain: str) -> None:
     ids["price"] = (await finance.made("/v1/price-lists", price))["id"]
     clients = await admin.read("/v1/oauth-clients", params={"organization_id": ids["org"]})
     ids["client"] = clients["data"][0]["id"]
+    ids["sec"] = clients["data"][0]["secrets"][0]["id"]
 
 
 async def _campaign(client: Client, ids: dict[str, str]) -> str:

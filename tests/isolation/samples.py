@@ -169,6 +169,8 @@ BODIES: dict[str, Callable[[Ids], list[dict[str, Any]]]] = {
         },
     ],
     "update_oauth_client": lambda _: [{"name": "n"}],
+    "create_client_secret": lambda _: [{"label": "n"}],
+    "roll_client_secret": lambda _: [{"overlap": "0"}],
     "advance_sandbox_clock": lambda _: [{"advance_seconds": 1}],
 }
 

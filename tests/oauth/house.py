@@ -68,6 +68,7 @@ class Credentials:
 class House:
     """The application, its parts, and one realm with its first client."""
 
+    app: FastAPI
     http: httpx.AsyncClient
     database: Database
     keyring: Keyring
@@ -132,6 +133,11 @@ class House:
         member = await self.member(role)
         return await self.client({"kind": "staff", "staff_id": member["id"]}, *scopes)
 
+    def at(self, address: str) -> httpx.AsyncClient:
+        """A caller whose connection comes from this address."""
+        transport = httpx.ASGITransport(app=self.app, client=(address, 4711))
+        return httpx.AsyncClient(transport=transport, base_url="http://test")
+
     async def change(self, path: str, body: Any) -> httpx.Response:
         """Read the resource and change it."""
         etag = (await self.call("GET", path)).headers["etag"]
@@ -169,4 +175,4 @@ async def open_house(app_url: str) -> tuple[FastAPI, House]:
         assignments=NoAssignments(),
     )
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test")
-    return app, House(client, database, keyring, oauth, realm)
+    return app, House(app, client, database, keyring, oauth, realm)

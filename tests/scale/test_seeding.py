@@ -16,7 +16,7 @@ from flatbed.app.demo.teller import Bar, Teller
 from flatbed.app.wiring import build
 from flatbed.tenants.kit.database.urls import connect
 from tests.api.support import settings_for
-from tests.cli.test_commands import Shell, parsed
+from tests.cli.shell import Shell, parsed
 from tests.conftest import _SUITE
 from tests.support.postgres import TestDatabase
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from flatbed.app.cli import billing, database, demo, document, jobs, keys, realm, verify
+from flatbed.app.cli import billing, clients, database, demo, document, jobs, keys, realm, verify
 from flatbed.app.cli.fake_stripe import fake_stripe
 from flatbed.app.cli.output import errors, told
 from flatbed.app.cli.serving import serve_http, terminable, work_jobs
@@ -16,6 +16,7 @@ from flatbed.tenants.kit.settings import KernelSettings
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Flatbed.")
 app.add_typer(database.app, name="db")
 app.add_typer(realm.app, name="realm")
+app.add_typer(clients.app, name="clients")
 app.add_typer(demo.app, name="demo")
 app.add_typer(verify.app, name="verify")
 app.add_typer(jobs.app, name="jobs")

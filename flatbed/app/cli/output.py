@@ -71,7 +71,9 @@ def told() -> Iterator[None]:
     except WeakSecretError:
         refuse("FLATBED_SECRET_KEY is shorter than 32 bytes")
     except Problem as problem:
-        refuse(f"{problem.title}: {problem.detail}")
+        # Where places are named, they say more than the advice to look at them.
+        places = "; ".join(f"{one.pointer} {one.message}" for one in problem.errors)
+        refuse(f"{problem.title}: {places or problem.detail}")
     except (OSError, asyncpg.PostgresError) as error:
         # The server's text may repeat a value; its kind says enough here.
         refuse(f"the database did not answer as needed ({type(error).__name__})")

@@ -1,0 +1,243 @@
+"""``flatbed clients``: OAuth clients of the kind service and their secrets, by an operator."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+import typer
+from pydantic import BaseModel, ValidationError
+
+from flatbed.app.cli.output import answer, console, told
+from flatbed.app.home import settled
+from flatbed.app.wiring import Program, build
+from flatbed.tenants.kit.clock import system_now
+from flatbed.tenants.kit.cursors import Cursors
+from flatbed.tenants.kit.ids import InvalidIdError, decode
+from flatbed.tenants.kit.settings import KernelSettings
+from flatbed.tenants.oauth.operator import in_realm, realm_of
+from flatbed.tenants.oauth.schemas import (
+    ClientSecretCreate,
+    ClientSecretRoll,
+    OAuthClientCreate,
+    OAuthClientUpdate,
+)
+
+app = typer.Typer(no_args_is_help=True, help="OAuth clients and their secrets.")
+secret = typer.Typer(no_args_is_help=True, help="Secrets; each is shown once, when it is made.")
+app.add_typer(secret, name="secret")
+
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+OfRealm = Annotated[str, typer.Option("--realm", help="The realm's slug.")]
+ClientArgument = Annotated[str, typer.Argument(metavar="CLIENT", help="client_…")]
+SecretArgument = Annotated[str, typer.Argument(metavar="SECRET", help="sec_…")]
+PAGE = 200
+
+
+@app.command("list")
+def list_(realm: OfRealm, *, as_json: AsJson = False) -> None:
+    """List the clients of a realm, without any secret."""
+
+    async def work(program: Program) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        async with in_realm(program.database, realm) as session:
+            cursors, cursor = Cursors(program.keyring, {"of": session.realm_id}), None
+            while True:
+                page = await program.oauth.clients.page(
+                    session,
+                    cursors,
+                    cursor=cursor,
+                    limit=PAGE,
+                    organization_id=None,
+                    staff_id=None,
+                )
+                found += [_shown(client) for client in page.data]
+                cursor = page.next_cursor
+                if not page.has_more:
+                    return found
+
+    clients = _run(work)
+    if as_json:
+        answer({"clients": clients}, as_json=True)
+        return
+    for client in clients:
+        state = "active" if client["active"] else "disabled"
+        words = f"{client['id']} {state} {client['token_endpoint_auth_method']} {client['name']}"
+        console.print(words, highlight=False, markup=False, soft_wrap=True)
+    answer({"clients": len(clients)}, as_json=False)
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="What it is for.")],
+    realm: OfRealm,
+    scope: Annotated[list[str], typer.Option(help="A scope; once for each.")],
+    organization: Annotated[
+        str | None, typer.Option(help="The ISV that owns it (org_…); else the agency.")
+    ] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            "--jwks",
+            help="A file with its public keys, for private_key_jwt; else it gets a secret.",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+        ),
+    ] = None,
+    network: Annotated[
+        list[str] | None, typer.Option("--allow", help="A network it may call from; else all.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Make a client; its secret, if it has one, is shown this once."""
+    owner = {"kind": "isv", "organization_id": organization} if organization else {"kind": "agency"}
+    sent: dict[str, Any] = {"name": name, "owner": owner, "scopes": scope}
+    sent["allowed_cidrs"] = network or []
+    if keys is not None:
+        sent |= {"token_endpoint_auth_method": "private_key_jwt", "jwks": _read(keys)}
+    body = _body(OAuthClientCreate, sent)
+
+    async def work(program: Program) -> dict[str, Any]:
+        async with in_realm(program.database, realm) as session:
+            made, _ = await program.oauth.clients.create(session, body)
+            return _shown(made)
+
+    made = _run(work)
+    if as_json:
+        answer(made, as_json=True)
+        return
+    names = ("client_id", "client_secret", "scopes")
+    values = {n: made[n] for n in names} | {"scopes": " ".join(made["scopes"])}
+    answer({n: v for n, v in values.items() if v is not None}, as_json=False)
+
+
+@app.command()
+def disable(client: ClientArgument, *, as_json: AsJson = False) -> None:
+    """Switch a client off; tokens that are out stop at once."""
+    client_id, body = _id("client", client), OAuthClientUpdate(active=False)
+
+    async def work(program: Program) -> dict[str, Any]:
+        async with realm_of(program.database, client_id) as session:
+            changed, _ = await program.oauth.clients.update(session, client_id, None, body)
+            return {"id": client, "active": changed.active}
+
+    answer(_run(work), as_json=as_json)
+
+
+@app.command()
+def delete(client: ClientArgument, *, as_json: AsJson = False) -> None:
+    """Delete a client for good; its id stays in the audit."""
+    client_id = _id("client", client)
+
+    async def work(program: Program) -> dict[str, Any]:
+        async with realm_of(program.database, client_id) as session:
+            await program.oauth.clients.delete(session, client_id, None)
+        return {"id": client, "deleted": True}
+
+    answer(_run(work), as_json=as_json)
+
+
+@secret.command("create")
+def create_secret(
+    client: ClientArgument,
+    label: Annotated[str, typer.Option(help="Where it is used.")],
+    days: Annotated[
+        int | None, typer.Option(min=1, max=364, help="How long it lives; else 365 days.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Give a client a second secret; it is shown this once."""
+    client_id, sent = _id("client", client), {"label": label}
+    if days is not None:
+        sent["expires_at"] = (system_now() + timedelta(days=days)).isoformat()
+    body = _body(ClientSecretCreate, sent)
+
+    async def work(program: Program) -> dict[str, Any]:
+        async with realm_of(program.database, client_id) as session:
+            return _shown(await program.oauth.clients.secrets.create(session, client_id, body))
+
+    answer(_run(work), as_json=as_json)
+
+
+@secret.command()
+def roll(
+    client: ClientArgument,
+    secret: SecretArgument,
+    overlap: Annotated[str, typer.Option(help="0, 1h, 24h or 7d.")] = "24h",
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Put a new secret in place of one that goes on for the overlap; it is shown this once."""
+    client_id, secret_id = _id("client", client), _id("sec", secret)
+    body = _body(ClientSecretRoll, {"overlap": overlap})
+
+    async def work(program: Program) -> dict[str, Any]:
+        async with realm_of(program.database, client_id) as session:
+            secrets = program.oauth.clients.secrets
+            return _shown(await secrets.roll(session, client_id, secret_id, body))
+
+    answer(_run(work), as_json=as_json)
+
+
+@secret.command()
+def revoke(client: ClientArgument, secret: SecretArgument, *, as_json: AsJson = False) -> None:
+    """Revoke a secret at once."""
+    client_id, secret_id = _id("client", client), _id("sec", secret)
+
+    async def work(program: Program) -> dict[str, Any]:
+        async with realm_of(program.database, client_id) as session:
+            await program.oauth.clients.secrets.revoke(session, client_id, secret_id, None)
+        return {"id": secret, "revoked": True}
+
+    answer(_run(work), as_json=as_json)
+
+
+def _run(work: Callable[[Program], Awaitable[T]]) -> T:
+    async def opened(settings: KernelSettings) -> T:
+        program = build(settings)
+        try:
+            # As the server would: what is made with another secret could never sign in.
+            await program.start()
+            return await work(program)
+        finally:
+            await program.close()
+
+    with told(), settled(KernelSettings()) as settings:
+        return asyncio.run(opened(settings))
+
+
+def _shown(model: BaseModel) -> dict[str, Any]:
+    found: dict[str, Any] = model.model_dump(mode="json")
+    return found
+
+
+def _body(model: type[M], sent: Mapping[str, Any]) -> M:
+    """The body of the API's own operation; what is wrong is named and not repeated."""
+    try:
+        return model.model_validate(sent)
+    except ValidationError as error:
+        found = error.errors(include_input=False, include_context=False, include_url=False)
+        places = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)
+        raise typer.BadParameter("; ".join(places)) from None
+
+
+def _read(file: Path) -> object:
+    try:
+        return json.loads(file.read_bytes())
+    except (ValueError, RecursionError):
+        raise typer.BadParameter("the file of keys is not JSON") from None
+
+
+def _id(prefix: str, text: str) -> UUID:
+    try:
+        return decode(prefix, text)
+    except InvalidIdError:
+        raise typer.BadParameter(f"not an id of the form {prefix}_…") from None
