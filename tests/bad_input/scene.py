@@ -15,7 +15,7 @@ from flatbed.tenants.access.principal import Role
 from flatbed.tenants.kit.clock import system_now
 from flatbed.tenants.kit.ids import encode
 from tests.api.support import Client, World
-from tests.bad_input import reports
+from tests.bad_input import clients, reports
 from tests.bad_input.asgi import Asked
 from tests.bad_input.corpus import Value
 from tests.bad_input.fuller import FULLER
@@ -329,16 +329,6 @@ async def _organization(scene: Scene) -> dict[str, str]:
     return {"org": (await scene.world.isv()).id}
 
 
-async def _oauth_client(scene: Scene) -> dict[str, str]:
-    return {"client": (await scene.world.isv()).client.client_id}
-
-
-async def _client_secret(scene: Scene) -> dict[str, str]:
-    ids = await _oauth_client(scene)
-    found = await scene.world.admin.read(f"/v1/oauth-clients/{ids['client']}")
-    return {**ids, "sec": found["secrets"][0]["id"]}
-
-
 async def _group(scene: Scene) -> dict[str, str]:
     name = f"group-{next(_numbers)}"
     made = await scene.world.admin.made("/v1/company-groups", {"name": name})
@@ -351,6 +341,10 @@ _Maker = Callable[[Scene], Awaitable[dict[str, str]]]
 async def _waiting(scene: Scene) -> dict[str, str]:
     line = await full(scene.world, waiting=1, isv=scene.estate.isv)
     return {"wait": encode("wait", (await line.rows())[0].id)}
+
+
+async def _client(scene: Scene) -> dict[str, str]:
+    return await clients.renewed(scene.world)
 
 
 def _on_site(make: Callable[[Site], Awaitable[dict[str, str]]]) -> _Maker:
@@ -387,11 +381,7 @@ RENEWING: dict[str, _Maker] = {
     "end_assignment": _assignment,
     "update_organization": _organization,
     "update_staff": _hired,
-    "update_oauth_client": _oauth_client,
-    "delete_oauth_client": _oauth_client,
-    "create_client_secret": _oauth_client,
-    "roll_client_secret": _client_secret,
-    "revoke_client_secret": _client_secret,
+    **dict.fromkeys(clients.CHANGING, _client),
 }
 ONCE = {
     "update_campaign",

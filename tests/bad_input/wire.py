@@ -54,9 +54,9 @@ async def _whole(reader: asyncio.StreamReader) -> bytes:
 
 
 @asynccontextmanager
-async def listening(app: ASGIApp) -> AsyncIterator[Server]:
+async def listening(app: ASGIApp, config: uvicorn.Config | None = None) -> AsyncIterator[Server]:
     """The application behind uvicorn on a free port, in this event loop."""
-    config = uvicorn.Config(
+    config = config or uvicorn.Config(
         app,
         host="127.0.0.1",
         port=0,

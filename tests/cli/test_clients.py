@@ -55,7 +55,7 @@ class TestClients:
 
     def test_what_is_wrong_is_told(self, shell: Shell, realm: str, tmp_path: Path) -> None:
         words = ("clients", "create", "A", "--realm", realm, "--scope")
-        wrong = shell.run(*words, "disputes:decide")
+        wrong = shell.run(*words, "decisions:write")
         assert wrong.exit_code == 3
         assert "/scopes/0" in wrong.stderr
         assert shell.run(*words, "usage:read", "--allow", "10.0.0.1/8").exit_code == 2

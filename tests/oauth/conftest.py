@@ -1,4 +1,4 @@
-"""The application and a fresh realm for each test."""
+"""The application and a fresh realm for each test; a client of it that signs assertions."""
 
 from collections.abc import AsyncIterator
 
@@ -10,6 +10,7 @@ from flatbed.tenants.oauth.rotation import Rotor
 from flatbed.tenants.oauth.wiring import ensure_signing_key
 from tests.oauth.fleet import PERIOD, Fleet, Time
 from tests.oauth.house import House, open_house
+from tests.oauth.signing import Signer, new_signer
 from tests.oauth.test_token import parts
 from tests.support.postgres import TestDatabase
 
@@ -32,3 +33,8 @@ async def fleet(house: House, admin_connection: Plain) -> AsyncIterator[Fleet]:
     yield Fleet(house, admin_connection, time, rotor, like)
     await admin_connection.execute("DELETE FROM signing_key")
     await ensure_signing_key(house.database, house.keyring)
+
+
+@pytest_asyncio.fixture
+async def signer(house: House) -> Signer:
+    return await new_signer(house)

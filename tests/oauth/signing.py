@@ -16,6 +16,11 @@ from tests.oauth.test_verify import TallRegistry, b64
 
 TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 AGENCY: Final = {"kind": "agency"}
+RSA: Final = RSAKey.generate_key(2048, {"kid": "rsa"})
+
+
+def ahead(seconds: int) -> int:
+    return int(system_now().timestamp()) + seconds
 
 
 def new_key(kid: str = "first") -> ECKey:
