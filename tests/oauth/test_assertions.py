@@ -1,5 +1,6 @@
 """private_key_jwt: a client signs in with a JWT that it made."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,9 +8,11 @@ from authlib.oauth2.rfc7523 import private_key_jwt_sign
 from joserfc.jwk import ECKey, RSAKey
 
 from flatbed.app.worker import purge
+from flatbed.tenants.kit.clock import system_now
 from flatbed.tenants.kit.database.urls import Plain
 from flatbed.tenants.kit.ids import decode, encode, uuid7
-from tests.oauth.house import ISSUER, House
+from flatbed.tenants.oauth import repository
+from tests.oauth.house import CALLER, ISSUER, House
 from tests.oauth.signing import RSA, Signer, ahead, new_key, new_signer, public
 from tests.oauth.test_token import refused
 
@@ -94,6 +97,22 @@ class TestSignIn:
         for _ in range(2):
             signer = await new_signer(house)
             assert (await signer.ask(signer.assertion({"jti": "the-same"}))).status_code == 200
+
+    async def test_a_request_that_is_run_again_may_use_it_again_and_no_other(
+        self, house: House
+    ) -> None:
+        """After a connection that was lost in the commit nobody knows whether it was noted."""
+        client, digest, until = uuid7(), uuid7().bytes, system_now() + timedelta(minutes=1)
+
+        async def used(request_id: str) -> bool:
+            async with house.database.login(caller=CALLER) as session:
+                return await session.run_sync(
+                    repository.use_assertion, client, digest, until, request_id
+                )
+
+        assert await used("req_one")
+        assert await used("req_one")
+        assert not await used("req_two")
 
     async def test_a_refused_assertion_is_not_used_up(self, signer: Signer) -> None:
         path = f"/v1/oauth-clients/{signer.client_id}"

@@ -42,8 +42,8 @@ async def post(house: House, body: Any, headers: Any = None, url: str = "/oauth/
 
 
 def refused(reply: httpx.Response, error: str) -> None:
-    assert reply.json()["error"] == error
     assert reply.status_code == (401 if error == "invalid_client" else 400)
+    assert reply.json()["error"] == error
     assert reply.headers["cache-control"] == "no-store"
     assert set(reply.json()) == {"error", "error_description"}
 
