@@ -8,8 +8,8 @@ from flatbed.tenants.kit.database import schema
 from flatbed.tenants.kit.database.columns import one_of
 from flatbed.tenants.kit.database.provision import APP
 
-revision = "0017"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
