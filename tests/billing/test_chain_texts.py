@@ -67,7 +67,7 @@ SQL = str(
         dialect=postgresql.asyncpg.dialect(),  # type: ignore[no-untyped-call]  # SQLAlchemy's own signature
         compile_kwargs={"literal_binds": True},
     )
-).replace("%%", "%")
+)
 
 
 @dataclass
@@ -138,6 +138,7 @@ def test_no_column_is_outside_the_text(changed: str, format_: int) -> None:
         "tiers = ('[' || repeat('9', 5000) || ']')::jsonb",
         "tiers = (repeat('[', 1500) || repeat(']', 1500))::jsonb",
         "tiers = '[1.0]'",
+        "tiers = 'null'",
         "unit_key = '{unit_key}'",
     ],
 )
@@ -148,6 +149,25 @@ def test_no_edit_leaves_the_text_as_it_was(writer: Writer, change: str) -> None:
     text = writer.text(content)
     assert text == text_of(content)
     assert writer.edited(content, change.format(**covered(content))) != text
+
+
+def test_nothing_and_the_json_of_nothing_are_two(writer: Writer) -> None:
+    content = {name: sample(name, 1) for name in CONTENT} | {"format": 2, "tiers": None}
+    assert writer.text(content) == text_of(content)
+    assert writer.edited(content, "tiers = 'null'") is None
+
+
+def test_a_function_beside_the_servers_own_changes_nothing(writer: Writer) -> None:
+    content = {name: sample(name, 1) for name in CONTENT} | {"format": 2}
+    forger = (
+        "CREATE FUNCTION public.to_json(text) RETURNS json LANGUAGE sql"
+        " AS $$ SELECT '\"forged\"'::json $$"
+    )
+    writer.runner.run(writer.connection.execute(forger))
+    try:
+        assert writer.text(content) == text_of(content)
+    finally:
+        writer.runner.run(writer.connection.execute("DROP FUNCTION public.to_json(text)"))
 
 
 @settings(max_examples=100)

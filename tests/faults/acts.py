@@ -189,8 +189,9 @@ class Stage:
 
     async def reserve(self, worked: Worked) -> str:
         """A candidate of the full campaign waits; the reservation's id."""
-        waiting = await surely(self.site.hunter, f"{worked.path}/qualifications")
-        return str(waiting["id"])
+        reserved = await surely(self.site.hunter, f"{worked.path}/qualifications")
+        assert reserved["status"] == "waiting"
+        return str(reserved["id"])
 
     async def _full(self) -> tuple["Stage", Qualified]:
         """A campaign of one unit, which is metered."""

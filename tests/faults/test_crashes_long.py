@@ -40,7 +40,7 @@ async def failpoints(house: House, rounds: int, number: random.Random) -> int:
                 point = number.choice(list(Failpoint))
                 how = number.choice(list(How))
                 place = PLACES[point]
-                deepest = DEEPEST if place.later > 1 else 1  # an act that passes it takes seconds
+                deepest = DEEPEST if place.later > 1 else 2  # an act that passes it takes seconds
                 at = None if place.at_start else number.randint(1, deepest)
                 await crew.round(point, how, at)
             assert await crew.findings(crew.done) == []

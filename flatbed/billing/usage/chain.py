@@ -24,6 +24,7 @@ OUTSIDE: Final = frozenset({"hash", "previous_hash"})
 FORMAT: Final = 2
 """How entries are sealed today, see :func:`covered`."""
 FIRST: Final = 1
+"""How they were sealed at first."""
 LATER: Final = frozenset({"credits_id", "replaces_id", "tiers", "country", "agent_ref", "format"})
 """Columns that an entry of the first format does not know."""
 COMMITTED: Final = ("unit_key", "agent_ref")
@@ -126,7 +127,7 @@ def verify(links: Iterable[Link], head: Head | None, anchors: Iterable[Head] = (
 
 
 class Walk:
-    """As :func:`verify`, for a chain that comes link by link and is kept nowhere.
+    """As :func:`verify`, for a chain that comes link by link (``take``) and is kept nowhere.
 
     Args:
         anchors: earlier heads, kept outside the database.

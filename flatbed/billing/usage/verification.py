@@ -59,7 +59,10 @@ def joined(before: str | None, json_: str | None, after: str) -> str | None:
 
 @lru_cache(maxsize=1_024)
 def _written(json_: str | None) -> str | None:
-    """A campaign's units all have the same tiers: they are read once."""
+    """The piece that is JSON as canonical text: empty where there is none, None if it has none.
+
+    A campaign's units all have the same tiers: they are read once.
+    """
     try:
         return "" if json_ is None else canonical(json.loads(json_))
     except (ValueError, RecursionError):

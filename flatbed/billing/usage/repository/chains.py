@@ -34,6 +34,8 @@ PART: Final = 250
 """Entries that are in memory at once while a whole ledger is read."""
 _INSTANT: Final = 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'
 _YEAR_ONE: Final[ColumnElement[Any]] = literal_column("timestamptz '0001-01-01 00:00:00+00'")
+_own: Final = func.pg_catalog
+"""The server's own functions: one of the same name elsewhere would be taken for a closer match."""
 _ENTRY: Final = UsageEntry.__table__.columns
 _JSON: Final = "tiers"
 
@@ -76,12 +78,13 @@ def pieces() -> tuple[ColumnElement[Any], ...]:
     at = names.index(_JSON)
     of_first = [name for name in names if name not in LATER]
     is_first = _ENTRY.format == FIRST
-    filled = func.num_nonnulls(*(_ENTRY[name] for name in sorted(LATER) if name != "format"))
+    filled = _own.num_nonnulls(*(_ENTRY[name] for name in sorted(LATER) if name != "format"))
     members = {name: _as_json(_ENTRY[name]) for name in names}
     today = members | {name: _commitment(name) for name in COMMITTED}
     return (
         case(
             (is_first, case((filled == 0, _filled("{", of_first, "}", members)))),
+            (_own.jsonb_typeof(_ENTRY[_JSON]) == "null", null()),  # never written; none is NULL
             else_=_filled("{", names[:at], f',"{_JSON}":', today),
         ),
         case((is_first, null()), else_=func.coalesce(cast(_ENTRY[_JSON], Text), _plain("null"))),
@@ -101,7 +104,7 @@ def _filled(
     head: str, names: Sequence[str], tail: str, members: dict[str, ColumnElement[Any]]
 ) -> ColumnElement[Any]:
     template = ",".join(f'"{name}":%s' for name in names)
-    return func.format(_plain(f"{head}{template}{tail}"), *(members[name] for name in names))
+    return _own.format(_plain(f"{head}{template}{tail}"), *(members[name] for name in names))
 
 
 def _as_json(column: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -111,19 +114,19 @@ def _as_json(column: ColumnElement[Any]) -> ColumnElement[Any]:
     if isinstance(column.type, Uuid | DateTime):  # whose text has nothing to escape
         json = _plain('"') + text + _plain('"')
     else:
-        json = cast(func.to_json(text), Text)
+        json = cast(_own.to_json(text), Text)
     return func.coalesce(json, _plain("null")) if column.nullable else json
 
 
 def _commitment(name: str) -> ColumnElement[Any]:
     column = cast(_ENTRY[name], Text)
-    text = func.format(
-        _plain(f'[%s,"{name}",%s]'), _as_json(_ENTRY.id), cast(func.to_json(column), Text)
+    text = _own.format(
+        _plain(f'[%s,"{name}",%s]'), _as_json(_ENTRY.id), cast(_own.to_json(column), Text)
     )
-    digest = func.encode(func.sha256(func.convert_to(text, _plain("UTF8"))), _plain("hex"))
+    digest = _own.encode(_own.sha256(_own.convert_to(text, _plain("UTF8"))), _plain("hex"))
     # Of a digest another one is made: whoever put it into the place of what it is over, edited.
     return case(
-        (column.is_(None), _plain("null")), else_=func.format(_plain(f'"{DIGEST}%s"'), digest)
+        (column.is_(None), _plain("null")), else_=_own.format(_plain(f'"{DIGEST}%s"'), digest)
     )
 
 
@@ -133,7 +136,7 @@ def _as_text(column: ColumnElement[Any]) -> ColumnElement[Any]:
             return cast(column, Text)
         case DateTime():
             # Before year 1 it would be written as the year after: no text makes another hash.
-            text = func.to_char(func.timezone("UTC", column), _INSTANT)
+            text = _own.to_char(_own.timezone("UTC", column), _INSTANT)
             return case((column >= _YEAR_ONE, text))
         case _:
             return column
