@@ -1,6 +1,5 @@
 """``flatbed clients``: OAuth clients of the kind service and their secrets, by an operator."""
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
@@ -11,13 +10,12 @@ from uuid import UUID
 import typer
 from pydantic import BaseModel, ValidationError
 
-from flatbed.app.cli.output import answer, console, told
-from flatbed.app.home import settled
-from flatbed.app.wiring import Program, build
+from flatbed.app.cli.output import answer, console
+from flatbed.app.cli.running import run
+from flatbed.app.wiring import Program
 from flatbed.tenants.kit.clock import system_now
 from flatbed.tenants.kit.cursors import Cursors
 from flatbed.tenants.kit.ids import InvalidIdError, decode
-from flatbed.tenants.kit.settings import KernelSettings
 from flatbed.tenants.oauth.operator import in_realm, realm_of
 from flatbed.tenants.oauth.schemas import (
     ClientSecretCreate,
@@ -201,17 +199,8 @@ def revoke(client: ClientArgument, secret: SecretArgument, *, as_json: AsJson = 
 
 
 def _run(work: Callable[[Program], Awaitable[T]]) -> T:
-    async def opened(settings: KernelSettings) -> T:
-        program = build(settings)
-        try:
-            # As the server would: what is made with another secret could never sign in.
-            await program.start()
-            return await work(program)
-        finally:
-            await program.close()
-
-    with told(), settled(KernelSettings()) as settings:
-        return asyncio.run(opened(settings))
+    # As the server would: what is made with another secret could never sign in.
+    return run(work, Program.start)
 
 
 def _shown(model: BaseModel) -> dict[str, Any]:

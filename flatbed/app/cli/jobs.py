@@ -1,27 +1,24 @@
 """``flatbed jobs``: what is no longer tried, and trying it again when its cause is mended."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Annotated, Any, TypeVar
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
 
-from flatbed.app.cli.output import FOUND, answer, console, told
-from flatbed.app.home import settled
-from flatbed.app.wiring import Program, build
+from flatbed.app.cli.output import FOUND, answer, console
+from flatbed.app.cli.running import run
+from flatbed.app.wiring import Program
 from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.database.session import Caller
 from flatbed.tenants.kit.deadlines import dead_letters
 from flatbed.tenants.kit.deadlines import revive as revive_deadlines
 from flatbed.tenants.kit.ids import InvalidIdError, decode, encode
 from flatbed.tenants.kit.jobs.runner import dead_jobs, revive_jobs
-from flatbed.tenants.kit.settings import KernelSettings
 from flatbed.tenants.organizations.walk import every_realm, tenants_of
 
 app = typer.Typer(no_args_is_help=True, help="Jobs and deadlines that failed for the last time.")
 
-T = TypeVar("T")
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 OfOne = Annotated[str | None, typer.Option(help="Only the deadlines of this ISV (org_…).")]
 Found = dict[str, list[dict[str, Any]]]
@@ -32,7 +29,7 @@ CALLER = Caller("system:jobs", "")
 def dead(*, organization: OfOne = None, as_json: AsJson = False) -> None:
     """List dead jobs (a hundred at most) and dead deadlines; exit code 1 if there are any."""
     only = _organization(organization)
-    found = _run(lambda program: _dead(program, only))
+    found = run(lambda program: _dead(program, only))
     if as_json:
         answer(found, as_json=True)
     else:
@@ -49,20 +46,7 @@ def dead(*, organization: OfOne = None, as_json: AsJson = False) -> None:
 def revive(*, organization: OfOne = None, as_json: AsJson = False) -> None:
     """Let every dead job and deadline be tried again, of one ISV only its deadlines."""
     only = _organization(organization)
-    answer(_run(lambda program: _revive(program, only)), as_json=as_json)
-
-
-def _run(work: Callable[[Program], Awaitable[T]]) -> T:
-    async def opened(settings: KernelSettings) -> T:
-        program = build(settings)
-        try:
-            await program.guard()
-            return await work(program)
-        finally:
-            await program.close()
-
-    with told(), settled(KernelSettings()) as settings:
-        return asyncio.run(opened(settings))
+    answer(run(lambda program: _revive(program, only)), as_json=as_json)
 
 
 def _organization(text: str | None) -> UUID | None:

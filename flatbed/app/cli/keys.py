@@ -1,18 +1,16 @@
 """``flatbed keys``: the keys that sign access tokens. Private parts are never shown."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 import typer
 
-from flatbed.app.cli.output import answer, console, told
-from flatbed.app.home import settled
-from flatbed.app.wiring import Program, build
+from flatbed.app.cli.output import answer, console
+from flatbed.app.cli.running import run
+from flatbed.app.wiring import Program
 from flatbed.tenants.kit.clock import system_now
 from flatbed.tenants.kit.logging import configure
-from flatbed.tenants.kit.settings import KernelSettings
 from flatbed.tenants.oauth.rotation import Rotation, Rotor
 from flatbed.tenants.oauth.rules.rotation import KeyRecord, is_published
 
@@ -58,17 +56,8 @@ def rotate(
 
 
 def _run(begin: Callable[[Program], Awaitable[None]], work: Callable[[Rotor], Awaitable[T]]) -> T:
-    async def opened(settings: KernelSettings) -> T:
-        program = build(settings)
-        try:
-            await begin(program)
-            return await work(program.rotor)
-        finally:
-            await program.close()
-
     configure()
-    with told(), settled(KernelSettings()) as settings:
-        return asyncio.run(opened(settings))
+    return run(lambda program: work(program.rotor), begin)
 
 
 def _shown(key: KeyRecord, now: datetime) -> dict[str, Any]:

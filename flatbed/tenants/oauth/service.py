@@ -203,9 +203,8 @@ class Clients:
         client = await self._locked(session, client_id, version)
         await repository.delete_secrets(session, client.id)
         now = session.now()
-        gone = SignIn(BASIC, None)
         client.active, client.deleted_at, client.updated_at = False, now, now
-        client.token_endpoint_auth_method, client.jwks = gone.method, gone.jwks
+        client.token_endpoint_auth_method, client.jwks = BASIC, None
         record(session, "oauth_client.deleted", "client", client.id)
         await session.flush()
 
