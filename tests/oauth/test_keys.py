@@ -23,6 +23,7 @@ from flatbed.tenants.oauth.keys import (
     ensure_signing_key,
 )
 from flatbed.tenants.oauth.repository import add_active_key
+from flatbed.tenants.oauth.rules.rotation import OVERLAP
 from tests.oauth.house import CALLER, SECRET_KEY, House
 from tests.oauth.test_token import statements
 
@@ -241,3 +242,21 @@ class TestKeysWithoutDatabase:
             await keys.by_kid("of another process")
         login.away = False
         assert await keys.by_kid("of another process") is None
+
+
+class TestPublished:
+    async def test_the_key_set_is_public_parts_only(
+        self, house: House, admin_connection: Plain
+    ) -> None:
+        """Of the active key, and of a next one where a worker of an earlier test made it."""
+        keys = (await house.http.get("/oauth/jwks")).json()["keys"]
+        rows = await admin_connection.fetch("SELECT kid FROM signing_key WHERE state <> 'retired'")
+        assert rows
+        assert {key["kid"] for key in keys} >= {row["kid"] for row in rows}
+        assert len(keys) == await admin_connection.fetchval(
+            "SELECT count(*) FROM signing_key WHERE revoked_at IS NULL"
+            " AND coalesce(retired_at > now() - $1::interval, true)",
+            OVERLAP,
+        )
+        members = {"kty", "crv", "x", "y", "kid", "use", "alg"}
+        assert [set(key) for key in keys] == [members] * len(keys)

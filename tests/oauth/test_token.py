@@ -377,11 +377,6 @@ class TestDiscovery:
         assert algorithms == ["ES256", "RS256"]
         assert not {"authorization_endpoint", "revocation_endpoint"} & set(body)
 
-    async def test_the_key_set_is_public_parts_only(self, house: House) -> None:
-        keys = (await house.http.get("/oauth/jwks")).json()["keys"]
-        assert len(keys) == 1
-        assert set(keys[0]) == {"kty", "crv", "x", "y", "kid", "use", "alg"}
-
 
 @contextmanager
 def statements(house: House) -> Iterator[list[str]]:
