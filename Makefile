@@ -5,6 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.flatbed-setup
 TEST_WORKERS ?= 2
 TEST_ARGS ?=
+BENCH_ARGS ?=
+# What the program is compared with has an environment of its own, which only `make bench` makes.
+PEER := var/bench/venv
+PEER_STAMP := $(PEER)/.flatbed-bench
 
 # The first of these that is new enough; `make setup PYTHON=/path/to/python` overrides it.
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
@@ -23,7 +27,8 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 LOCK_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test test-server check check-static check-long audit hooks format lock clean
+.PHONY: help setup demo run test test-server check check-static check-long bench audit hooks format \
+	lock browser node clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,10 +57,28 @@ run: setup ## Serve the API and work its jobs until interrupted
 	trap 'kill $$worker 2>/dev/null; wait $$worker' EXIT; trap 'exit 130' INT; trap 'exit 143' TERM; \
 	$(BIN)/flatbed serve
 
-test: setup ## Run the tests
+# What the tests need beside Python. Where it is not to be had the tests that need it are skipped
+# and say so; CI=true forgives nothing.
+browser: setup ## Find a Chromium for the tests, or unpack Debian's into ~/.cache/flatbed
+	@$(BIN)/python -m tests.support.chromium
+
+INDEPENDENT := tests/oauth/independent
+PACKAGES := $(INDEPENDENT)/node_modules/.package-lock.json
+node: setup $(PACKAGES) ## Install the OAuth clients of node that the tests drive
+
+$(PACKAGES): $(INDEPENDENT)/package.json $(INDEPENDENT)/package-lock.json | $(STAMP)
+	@if "$(BIN)/npm" ci --prefix $(INDEPENDENT) --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error; then \
+		touch "$@"; \
+	elif [ "$$CI" = true ]; then \
+		exit 1; \
+	else \
+		echo "NO PACKAGES FOR NODE: the tests of its OAuth clients will be skipped" >&2; \
+	fi
+
+test: setup browser node ## Run the tests
 	$(BIN)/pytest -n $(TEST_WORKERS) $(TEST_ARGS)
 
-test-server: setup ## Run the tests on another server: ADMIN_URL=postgresql://superuser@host/postgres
+test-server: setup browser node ## Run the tests on another server: ADMIN_URL=postgresql://superuser@host/postgres
 	@[ -n "$(ADMIN_URL)" ] || { echo "name the server: make test-server ADMIN_URL=postgresql://..." >&2; exit 1; }
 	FLATBED_TEST_ADMIN_URL="$(ADMIN_URL)" $(BIN)/pytest -n $(TEST_WORKERS) $(TEST_ARGS)
 
@@ -83,7 +106,7 @@ check-rules: setup
 check-docker: setup
 	$(BIN)/hadolint Dockerfile
 check-bandit: setup
-	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive flatbed lints migrations
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive bench flatbed lints migrations
 check-secrets: setup
 	$(BIN)/python -m lints.secrets
 check-openapi: setup
@@ -101,6 +124,14 @@ hooks: setup ## Have git run the static part before each commit, and the tests b
 check-long: export RUN_LONG = 1
 check-long: check ## The check, with the tests that take minutes
 
+bench: setup $(PEER_STAMP) ## Measure tokens beside django-oauth-toolkit; 1: a promise is not kept
+	$(BIN)/python -m bench tokens $(BENCH_ARGS)
+
+$(PEER_STAMP): requirements-bench.lock | setup
+	@"$(BIN)/python" -m venv --clear --without-pip "$(PEER)"
+	@$(with_pip_index) "$(BIN)/uv" pip sync --quiet --compile-bytecode --python "$(PEER)/bin/python" --require-hashes requirements-bench.lock
+	@touch "$@"
+
 format: setup ## Format the code and repair what can be repaired
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -109,7 +140,9 @@ lock: setup ## Resolve the locks anew (LOCK_ARGS=--upgrade takes newer releases)
 	@$(with_pip_index) $(COMPILE) pyproject.toml --group dev --output-file requirements-dev.lock
 	@$(with_pip_index) $(COMPILE) pyproject.toml --constraint requirements-dev.lock --output-file requirements.lock
 	@$(with_pip_index) $(COMPILE) --group build --constraint requirements-dev.lock --output-file requirements-build.lock
+	@$(with_pip_index) $(COMPILE) --group bench --constraint requirements-dev.lock --output-file requirements-bench.lock
 
 clean: ## Remove the environment, caches and builds; what the program stored in var/ stays
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .secrets_cache build dist
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .secrets_cache \
+		build dist $(INDEPENDENT)/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -28,6 +28,15 @@ ENTRANCES: Final[dict[str, str]] = {
     "flatbed/app/candidates/pipeline/cases.py": (
         "which companies are billed as one group is the agency's knowledge"
     ),
+    "flatbed/tenants/oauth/grants/authorizing/service.py": (
+        "an application is let in by a login, the audit of it is the ISV's or the agency's"
+    ),
+    "flatbed/tenants/oauth/grants/ending/service.py": (
+        "a login that ends grants says so in the audit of whoever they were for"
+    ),
+    "flatbed/tenants/people/acceptance.py": (
+        "who accepts an invitation has no token yet; his place is a row of the ISV or the agency"
+    ),
     "flatbed/app/demo/scale/batches.py": (
         "made-up candidates come with their links, cards and assignments, or not at all"
     ),

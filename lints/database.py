@@ -127,7 +127,9 @@ class AgencyPlaneListed(Rule):
         "with the reason it must"
     )
 
-    DOORS: ClassVar[frozenset[str]] = frozenset({"agency_plane", "agency_plane_to_read"})
+    DOORS: ClassVar[frozenset[str]] = frozenset(
+        {"agency_plane", "agency_plane_to_read", "agency_of_login", "tenant_of_login"}
+    )
 
     def __init__(self, entrances: Mapping[str, str] = ENTRANCES) -> None:
         self.entrances = entrances

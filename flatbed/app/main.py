@@ -22,6 +22,10 @@ from flatbed.tenants.kit.edge.requests import RequestLayer
 from flatbed.tenants.kit.edge.retries import RetryLayer
 from flatbed.tenants.kit.metrics import PoolCollector
 from flatbed.tenants.oauth import endpoints
+from flatbed.tenants.oauth.pages import router as authorizing
+from flatbed.tenants.pages.pages import Pages
+from flatbed.tenants.pages.router import router as pages
+from flatbed.tenants.people.pages.router import router as people_pages
 
 FREE: Final = (
     "/healthz",
@@ -33,6 +37,7 @@ FREE: Final = (
     "/problems",
     "/problems/",
     "/.well-known/",
+    "/assets/",
 )
 """Paths that need no connection of the request pool, and no permit for one."""
 
@@ -57,6 +62,8 @@ def create_app(open_program: Callable[[], Program], lifecycle: Lifecycle | None 
             app.state.admission = program.admission
             app.state.gate = program.gate
             app.state.oauth = program.oauth
+            app.state.people = program.people
+            app.state.pages = Pages.of(program.keyring, program.settings.public_url)
             yield
         finally:
             await program.close()
@@ -70,10 +77,14 @@ def create_app(open_program: Callable[[], Program], lifecycle: Lifecycle | None 
         redirect_slashes=False,
     )
     http.install(app)
+    # First: routes are tried in this order, and the token endpoint has the most requests.
+    app.include_router(endpoints.router)
     for router in ROUTERS:
         app.include_router(router)
-    app.include_router(endpoints.router)
     app.include_router(webhooks)
+    app.include_router(people_pages)
+    app.include_router(authorizing)
+    app.include_router(pages)
     app.include_router(health.router)
     app.include_router(reference.router)
     app.router.routes.append(_metrics_route(app))

@@ -14,7 +14,7 @@ from flatbed.app.permissions import PERMISSIONS
 from flatbed.tenants.access.permissions import HunterBinding, OperationPlane, Permission
 from flatbed.tenants.access.principal import Role
 from flatbed.tenants.access.require import TENANT_HEADER
-from flatbed.tenants.access.scopes import SCOPES
+from flatbed.tenants.access.scopes import IDENTITY_SCOPES, SCOPES
 from flatbed.tenants.kit.http import NEEDED, PROBLEM_TYPE, FieldErrorBody, ProblemBody
 
 VERSION = "1.0.0"
@@ -25,11 +25,16 @@ metered and billed.
 
 Errors are problem documents (RFC 9457) with a stable `code`. Unsafe POSTs take an
 `Idempotency-Key`. Lists are keyset pages. Enumerations may gain values.
+
+Machines get tokens as themselves (client credentials); applications of people by authorization
+code with PKCE (S256). A token is of one ISV, or of the agency. Where `x-step-up` stands, a person
+must have proved within 15 minutes who he is; machines are not asked.
 """
+TOKEN_URL: Final = "/oauth/token"  # noqa: S105 - an address
 METHODS = ("get", "post", "put", "patch", "delete")
 STATUS_TEXT = {
     "400": "The request is malformed.",
-    "401": "No valid access token.",
+    "401": "No valid access token; or `step-up-required`: the person must prove anew who he is.",
     "403": "The token lacks the scope, or the operation is not for this principal.",
     "404": "No such thing for this caller.",
     "408": "The body did not arrive in time.",
@@ -86,10 +91,13 @@ def _finish(document: dict[str, Any]) -> dict[str, Any]:
         "oauth": {
             "type": "oauth2",
             "flows": {
-                "clientCredentials": {
-                    "tokenUrl": "/oauth/token",
-                    "scopes": {scope: scope for scope in sorted(SCOPES)},
-                }
+                "clientCredentials": {"tokenUrl": TOKEN_URL, "scopes": _named(SCOPES)},
+                "authorizationCode": {
+                    "authorizationUrl": "/oauth/authorize",
+                    "tokenUrl": TOKEN_URL,
+                    "refreshUrl": TOKEN_URL,
+                    "scopes": _named(SCOPES | IDENTITY_SCOPES),
+                },
             },
         }
     }
@@ -100,6 +108,10 @@ def _finish(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
+def _named(scopes: frozenset[str]) -> dict[str, str]:
+    return {scope: scope for scope in sorted(scopes)}
+
+
 def _operation(method: str, operation: dict[str, Any]) -> None:
     operation.get("responses", {}).pop("422", None)
     permission = PERMISSIONS.rows.get(operation["operationId"])
@@ -108,6 +120,8 @@ def _operation(method: str, operation: dict[str, Any]) -> None:
         return
     operation["security"] = [{"oauth": [scope]} for scope in permission.scopes]
     operation["x-principals"] = sorted(role.value for role in permission.roles)
+    if permission.step_up:
+        operation["x-step-up"] = True
     parameters = operation.setdefault("parameters", [])
     for parameter in parameters:
         if parameter["schema"].pop(NEEDED, False):
@@ -125,8 +139,8 @@ def _headers(permission: Permission, *, keyed: bool) -> list[dict[str, Any]]:
         found.append(
             _header(
                 TENANT_HEADER,
-                "The ISV that agency staff act for. An ISV's own client may leave it out; "
-                "a hunter's assignment names it.",
+                "The ISV that agency staff or an agency's client act for. An ISV's own client or "
+                "member may leave it out; a hunter's assignment names it.",
                 {"type": "string", "pattern": "^org_[0-7][0-9a-hjkmnp-tv-z]{25}$"},
             )
         )
@@ -185,15 +199,17 @@ def permission_page() -> str:
         "# Permissions",
         "",
         "Made from `flatbed/app/permissions.toml` by `flatbed openapi`.",
-        "`candidate` and `campaign` say which live assignment binds a hunter.",
+        "`candidate` and `campaign` say which live assignment binds a hunter. Where step-up says",
+        "yes, a person must have proved within 15 minutes who he is; machines are not asked.",
         "",
-        "| operation | scope | plane | " + " | ".join(role.value for role in roles) + " |",
-        "|---|---|---|" + "---|" * len(roles),
+        f"| operation | scope | plane | step-up | {' | '.join(role.value for role in roles)} |",
+        "|---|---|---|---|" + "---|" * len(roles),
     ]
     for row in PERMISSIONS:
         cells = [_cell(row, role) for role in roles]
         scopes = " or ".join(f"`{scope}`" for scope in row.scopes)
-        lines.append(f"| `{row.operation}` | {scopes} | {row.plane} | {' | '.join(cells)} |")
+        start = f"| `{row.operation}` | {scopes} | {row.plane} | {'yes' if row.step_up else ''} | "
+        lines.append(f"{start}{' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -34,7 +34,7 @@ REFERENCE = """<!doctype html>
 PAGE = """<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><title>{title} · Flatbed</title></head>
-<body><h1>{title}</h1>{body}</body>
+<body><main><h1>{title}</h1>{body}</main></body>
 </html>
 """
 

@@ -30,6 +30,9 @@ from flatbed.billing.usage.router import router as usage
 from flatbed.tenants.oauth.router import router as oauth_clients
 from flatbed.tenants.organizations.router import router as organizations
 from flatbed.tenants.organizations.staff_router import router as staff
+from flatbed.tenants.people.invitations.staff_router import router as staff_invitations
+from flatbed.tenants.people.members.router import router as members
+from flatbed.tenants.people.policy.router import router as sign_in_policy
 
 ROUTERS: tuple[APIRouter, ...] = (
     offerings,
@@ -58,6 +61,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     price_lists,
     organizations,
     staff,
+    staff_invitations,
+    members,
+    sign_in_policy,
     oauth_clients,
     sandbox,
 )

@@ -22,7 +22,9 @@ from flatbed.billing.usage import models as usage
 from flatbed.tenants.kit.database import kernel_tables as kernel
 from flatbed.tenants.kit.database.tables import Base
 from flatbed.tenants.oauth import models as oauth
+from flatbed.tenants.oauth.grants import models as grants
 from flatbed.tenants.organizations import models as organizations
+from flatbed.tenants.people import models as people
 
 __all__ = [
     "accounts",
@@ -30,12 +32,14 @@ __all__ = [
     "candidates",
     "collection",
     "free_rides",
+    "grants",
     "guarantee",
     "hunting",
     "kernel",
     "metadata",
     "oauth",
     "organizations",
+    "people",
     "pricing",
     "qualifications",
     "reconciliation",

@@ -52,9 +52,13 @@ from flatbed.tenants.kit.deadlines import DeadlineHandlers
 from flatbed.tenants.kit.edge.admission import Admission
 from flatbed.tenants.kit.jobs.runner import JobHandler
 from flatbed.tenants.kit.settings import KernelSettings
-from flatbed.tenants.oauth.rotation import Rotor
+from flatbed.tenants.mail.settings import MailSettings, open_mail
+from flatbed.tenants.oauth.grants.ending.service import Ending
+from flatbed.tenants.oauth.keys.rotation import Rotor
 from flatbed.tenants.oauth.wiring import OAuth, build_oauth, ensure_signing_key
 from flatbed.tenants.organizations.service import RealmTenants
+from flatbed.tenants.people.mailing.postman import Postman
+from flatbed.tenants.people.wiring import People
 
 
 class SettingsMissingError(Exception):
@@ -69,6 +73,7 @@ class Program:
     database: Database
     keyring: Keyring
     oauth: OAuth
+    people: People
     gate: Gate
     database_url: str = field(repr=False)
     jobs: Mapping[str, JobHandler]
@@ -121,6 +126,7 @@ class Program:
         """Close every connection."""
         self.readiness.close()
         self.press.close()
+        self.people.close()
         if self.collector.gateway is not None:
             await self.collector.gateway.close()
         await self.database.close()
@@ -144,6 +150,7 @@ def build(settings: KernelSettings) -> Program:
     database = Database(engine)
     keyring = Keyring(settings.secret_key.get_secret_value().encode())
     oauth = build_oauth(database, keyring, settings, PERMISSIONS)
+    people = People.of(database, keyring, Ending())
     gate = Gate(
         database=database,
         keyring=keyring,
@@ -154,7 +161,9 @@ def build(settings: KernelSettings) -> Program:
     )
     stripe = StripeSettings()
     collector = Collector(database, connect_gateway(stripe), is_live=stripe.mode == "live")
+    mail = open_mail(MailSettings(), settings.data_dir)
     jobs = {
+        **Postman(database, keyring, mail, settings.public_url).jobs,
         ADMISSION_JOB: _admitting(database),
         ROOM_JOB: _admitting(database),
         ANCHOR_JOB: _anchoring(database, settings),
@@ -170,6 +179,7 @@ def build(settings: KernelSettings) -> Program:
         database,
         keyring,
         oauth,
+        people,
         gate,
         url,
         jobs,

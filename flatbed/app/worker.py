@@ -5,7 +5,7 @@ Any number of workers run beside each other; each step of their work is idempote
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -21,7 +21,7 @@ from flatbed.tenants.kit.audit import DEADLINE, SEAL
 from flatbed.tenants.kit.backlog import oldest_wakeup
 from flatbed.tenants.kit.clock import Clock, system_now
 from flatbed.tenants.kit.database.engine import Database
-from flatbed.tenants.kit.database.session import Caller
+from flatbed.tenants.kit.database.session import Caller, LoginSession
 from flatbed.tenants.kit.deadlines import DeadlineHandlers, dead_letters
 from flatbed.tenants.kit.failures import failure_code
 from flatbed.tenants.kit.ids import uuid7
@@ -36,8 +36,12 @@ from flatbed.tenants.kit.metrics import (
     exported,
 )
 from flatbed.tenants.kit.sweep import SWEEP, Poller
+from flatbed.tenants.oauth.grants.purging.repository import purge_grants
 from flatbed.tenants.oauth.repository import purge_assertions
 from flatbed.tenants.organizations.walk import every_realm, tenants_of
+from flatbed.tenants.people.failures.repository import purge_failures
+from flatbed.tenants.people.new_password.repository import purge_resets
+from flatbed.tenants.people.sessions.repository import purge_sessions
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +52,14 @@ LISTENING: Final = timedelta(minutes=10)
 """Between two looks for events that no webhook brought."""
 COUNTING: Final = timedelta(seconds=30)
 AFTER_FAILURE: Final = timedelta(seconds=5)
+LOGIN_PURGES: Final = (
+    purge_assertions,
+    purge_failures,
+    purge_grants,
+    purge_sessions,
+    purge_resets,
+)
+"""What the login plane holds that has had its time."""
 
 
 async def run_worker(
@@ -165,11 +177,13 @@ async def _letters(database: Database, caller: Caller) -> int:
 async def purge(database: Database) -> None:
     """Delete what has had its time.
 
-    Assertions that have expired, and idempotency keys past their seven days, of every tenant of
-    every realm.
+    Assertions that have expired, counts of failures that have ended, codes, refresh tokens and
+    grants past their end, sessions and password resets a day after it, and idempotency keys past
+    their seven days, of every tenant of every realm.
     """
     caller = Caller("system:purge", str(uuid7()))
-    await _purged(partial(_purge_assertions, database, caller))
+    for old in LOGIN_PURGES:
+        await _purged(partial(_purge_login, database, caller, old))
     async for realm_id in every_realm(database, caller):
         await _purged(partial(_purge_agency, database, realm_id, caller))
         async for tenant_id in tenants_of(database, realm_id, caller):
@@ -195,9 +209,11 @@ async def _purge_job_log(database: Database, caller: Caller) -> bool:
         return await purge_log(session)
 
 
-async def _purge_assertions(database: Database, caller: Caller) -> bool:
+async def _purge_login(
+    database: Database, caller: Caller, old: Callable[[LoginSession, datetime], Awaitable[bool]]
+) -> bool:
     async with database.login(caller=caller) as session:
-        return await purge_assertions(session, system_now())
+        return await old(session, system_now())
 
 
 async def _purge_agency(database: Database, realm_id: UUID, caller: Caller) -> bool:

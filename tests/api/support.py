@@ -6,7 +6,8 @@ nothing of each other.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -20,15 +21,18 @@ from flatbed.app.permissions import PERMISSIONS
 from flatbed.app.wiring import Program, build
 from flatbed.tenants.access.principal import Role
 from flatbed.tenants.access.scopes import SIGNALS
-from flatbed.tenants.kit.ids import decode, uuid7
+from flatbed.tenants.kit.ids import decode, encode, uuid7
 from flatbed.tenants.kit.realms import RealmKind
 from flatbed.tenants.kit.settings import KernelSettings
-from flatbed.tenants.oauth.first_client import create_realm
+from flatbed.tenants.oauth.clients.first_client import create_realm
 from tests.support.apps import Pool
+from tests.support.people import Lender, People
 from tests.support.postgres import TestDatabase
 from tests.support.till import with_stripe
 
 BASE_URL = "http://flatbed.example"
+METADATA = f'resource_metadata="{BASE_URL}/.well-known/oauth-protected-resource"'
+"""Stands in every challenge: where a client learns how to get a token that will do."""
 SECRET = "a test deployment's secret, 32 bytes or more"
 _numbers = count(1)
 
@@ -57,7 +61,11 @@ class Client:
 
     def acting_for(self, tenant: str) -> "Client":
         """The same client, naming an ISV."""
-        return Client(self.http, self.client_id, self.secret, self.scopes, self.token, tenant)
+        return replace(self, tenant=tenant)
+
+    async def narrowed(self, *scopes: str) -> "Client":
+        """The same client with a token for these scopes alone."""
+        return await replace(self).sign_in(*scopes)
 
     async def request(
         self,
@@ -111,6 +119,30 @@ class Client:
         return body
 
 
+@dataclass(kw_only=True)
+class Person(Client):
+    """A person who signed in to an application; ``scopes`` are those that he can use."""
+
+    people: People
+    lender: Lender
+
+    async def sign_in(self, *scopes: str) -> "Person":
+        """Get a token of his grant, for all that he can use unless told."""
+        self.token, self.scopes = await self.people.token(self.lender, scopes or None)
+        return self
+
+    async def anew(self, authenticated_at: datetime) -> "Person":
+        """The same person by another grant, for which he signed in at that time."""
+        lender = await self.people.lend_again(self.lender, authenticated_at)
+        return await replace(self, lender=lender).sign_in()
+
+    @property
+    def actor(self) -> str:
+        """His name in the audit."""
+        kind, prefix = ("staff", "staff") if self.lender.tenant_id is None else ("member", "mem")
+        return f"{kind}:{encode(prefix, self.lender.place_id)}"
+
+
 @dataclass
 class Isv:
     """An ISV and its client with every scope of use to it, `signals:write` left out."""
@@ -148,6 +180,63 @@ class World:
     realm_id: UUID
     admin: Client
     _staff: dict[str, Staff] = field(default_factory=dict)
+    _applications: dict[UUID | None, UUID] = field(default_factory=dict)
+
+    @property
+    def people(self) -> People:
+        """Makes people of this realm."""
+        return People(self.program, self.realm_id)
+
+    async def application(self, isv: Isv | None = None) -> UUID:
+        """The web application of the ISV, or of the agency; the same one again."""
+        owner = None if isv is None else isv.tenant_id
+        if owner not in self._applications:
+            self._applications[owner] = await self.people.application(tenant_id=owner)
+        return self._applications[owner]
+
+    async def member(
+        self,
+        isv: Isv,
+        role: str,
+        *,
+        application: UUID | None = None,
+        authenticated_at: datetime | None = None,
+    ) -> Person:
+        """A new person with the role at the ISV, signed in to its application unless told."""
+        people, tenant_id = self.people, isv.tenant_id
+        user_id = await people.user()
+        lender = await people.lend(
+            application or await self.application(isv),
+            user_id,
+            tenant_id=tenant_id,
+            membership_id=await people.membership(tenant_id, role, user_id),
+            authenticated_at=authenticated_at,
+        )
+        return await self.signed_in(lender)
+
+    async def person(
+        self,
+        staff: Staff,
+        *,
+        application: UUID | None = None,
+        authenticated_at: datetime | None = None,
+    ) -> Person:
+        """The staff member as a person, signed in to the agency's application unless told."""
+        people, staff_id = self.people, decode("staff", staff.id)
+        user_id = await people.employ(staff_id)
+        lender = await people.lend(
+            application or await self.application(),
+            user_id,
+            staff_id=staff_id,
+            authenticated_at=authenticated_at,
+        )
+        return await self.signed_in(lender)
+
+    async def signed_in(self, lender: Lender) -> Person:
+        """Who lent it, with a token for all that he can use."""
+        client_id = encode("client", lender.client_id)
+        made = Person(self.http, client_id, "", frozenset(), people=self.people, lender=lender)
+        return await made.sign_in()
 
     async def isv(self, **more: Any) -> Isv:
         """A new ISV with a client."""
@@ -240,14 +329,19 @@ async def new_world(database: TestDatabase, *, kind: RealmKind = "sandbox") -> A
     """A fresh realm on a running program."""
     program = with_stripe(build(settings_for(database)))
     async with serving(program) as http:
-        first = await create_realm(
-            program.database,
-            program.keyring,
-            PERMISSIONS,
-            slug=f"realm-{uuid7().hex[-12:]}",
-            name="Test agency",
-            kind=kind,
-        )
-        admin = Client(http, first.client_id, first.client_secret, frozenset(first.scopes))
-        await admin.sign_in()
-        yield World(program, http, first.realm_id, decode("realm", first.realm_id), admin)
+        yield await open_world(program, http, kind)
+
+
+async def open_world(program: Program, http: httpx.AsyncClient, kind: RealmKind) -> World:
+    """Make a realm on a program that serves."""
+    first = await create_realm(
+        program.database,
+        program.keyring,
+        PERMISSIONS,
+        slug=f"realm-{uuid7().hex[-12:]}",
+        name="Test agency",
+        kind=kind,
+    )
+    admin = Client(http, first.client_id, first.client_secret, frozenset(first.scopes))
+    await admin.sign_in()
+    return World(program, http, first.realm_id, decode("realm", first.realm_id), admin)

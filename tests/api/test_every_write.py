@@ -186,6 +186,15 @@ class Story:
         period = encode("per", entry.period_id)
         await done("close_period", finance.at(place.isv), None, period)
 
+    async def belong(self) -> None:
+        """The ISV's own people."""
+        done, isv = self.trail.done, self.isv
+        body = {"name": "A Person", "email": "p@isv.example", "role": "viewer"}
+        member = (await done("create_member", isv, body))["id"]
+        await done("update_member", isv, {"role": "manager"}, member, version=1)
+        await done("resend_invitation", isv, None, member)
+        await done("put_sign_in_policy", isv, {"owners_need_totp": True}, version=0)
+
     async def administer(self) -> None:
         """The agency's own house."""
         done, world = self.trail.done, self.place.world
@@ -215,6 +224,7 @@ class Story:
         body = {"name": "A hunter", "email": "h@agency.example", "role": "hunter"}
         staff = (await done("create_staff", admin, body))["id"]
         await done("update_staff", admin, {"name": "New"}, staff, version=1)
+        await done("invite_staff", admin, None, staff)
         owner = {"kind": "isv", "organization_id": isv}
         body = {"name": "c", "owner": owner, "scopes": ["usage:read"]}
         client = (await done("create_oauth_client", admin, body))["client_id"]
@@ -246,6 +256,7 @@ class TestEveryWrite:
             story.work,
             story.bill,
             story.make_good,
+            story.belong,
             story.administer,
         ):
             await chapter()

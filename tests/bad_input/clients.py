@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.api.support import World
+from tests.api.support import Isv
 
 CHANGING: Final = (
     "update_oauth_client",
@@ -13,8 +13,8 @@ CHANGING: Final = (
 )
 
 
-async def renewed(world: World) -> dict[str, str]:
-    """A client that nobody works with, and its first secret."""
-    client = (await world.isv()).client.client_id
-    found = await world.admin.read(f"/v1/oauth-clients/{client}")
-    return {"client": client, "sec": found["secrets"][0]["id"]}
+async def renewed(isv: Isv) -> dict[str, str]:
+    """A client of the ISV that nobody works with, and its first secret."""
+    body = {"name": "to be spoilt", "scopes": ["usage:read"]}
+    made = await isv.client.made("/v1/oauth-clients", body)
+    return {"client": made["id"], "sec": made["secrets"][0]["id"]}

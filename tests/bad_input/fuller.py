@@ -26,6 +26,8 @@ FULLER: dict[str, dict[str, Any]] = {
         ]
     },
     "create_oauth_client": {
+        "kind": "web",
+        "redirect_uris": ["https://isv.example/callback"],
         "token_endpoint_auth_method": "private_key_jwt",
         "jwks": {"keys": [EC]},
         "allowed_cidrs": ["192.0.2.0/24"],

@@ -344,7 +344,7 @@ async def _waiting(scene: Scene) -> dict[str, str]:
 
 
 async def _client(scene: Scene) -> dict[str, str]:
-    return await clients.renewed(scene.world)
+    return await clients.renewed(scene.estate.isv)
 
 
 def _on_site(make: Callable[[Site], Awaitable[dict[str, str]]]) -> _Maker:

@@ -134,12 +134,13 @@ TARGETS = {
     ("paused", "close"): "closed",
     **{(state, "cancel"): "cancelled" for state in ("draft", "ordered", "running", "paused")},
 }
+ISV = {Role.ISV_CLIENT, Role.ISV_OWNER, Role.ISV_MANAGER}
 WHO: dict[str, set[Role]] = {
-    "order": {Role.ISV_CLIENT},
+    "order": ISV,
     "start": {Role.LEAD},
-    "pause": {Role.ISV_CLIENT, Role.LEAD},
-    "resume": {Role.ISV_CLIENT, Role.LEAD},
-    "cancel": {Role.ISV_CLIENT},
+    "pause": ISV | {Role.LEAD},
+    "resume": ISV | {Role.LEAD},
+    "cancel": ISV,
     "close": {Role.LEAD},
 }
 

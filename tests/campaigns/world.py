@@ -58,6 +58,7 @@ class Ports:
     sourcing: dict[tuple[UUID, UUID], UUID] = field(default_factory=dict)
     furthest_worked: Worked | None = None
     asked: list[tuple[str | None, str | None]] = field(default_factory=list)
+    resource_metadata: str = "http://test/.well-known/oauth-protected-resource"
 
     async def verify(self, token: str) -> Claims:
         """A token is the hex of its client."""
@@ -176,20 +177,20 @@ class World:
     lead: Client
 
     def client(self, role: Role, tenant_id: UUID | None = None) -> Client:
-        """A principal of the role; agency staff name the world's ISV."""
+        """A principal of the role; those of the agency name the world's ISV."""
         staff = role in STAFF_ROLES
         principal = Principal(
             role=role,
             client_id=uuid7(),
             realm_id=self.realm_id,
-            tenant_id=(tenant_id or self.tenant_id) if role is Role.ISV_CLIENT else None,
+            tenant_id=(tenant_id or self.tenant_id) if role.of_isv else None,
             staff_id=uuid7() if staff else None,
             scopes=frozenset(SCOPES),
             clock=self.ports.clock,
             sandbox=True,
         )
         self.ports.principals[principal.client_id.hex] = principal
-        named = None if role is Role.ISV_CLIENT else encode("org", self.tenant_id)
+        named = None if role.of_isv else encode("org", self.tenant_id)
         return Client(self.http, principal.client_id.hex, principal.staff_id, named)
 
     def hunter(self, campaign: dict[str, Any]) -> Client:

@@ -65,6 +65,7 @@ class Ports:
     principals: dict[str, Principal] = field(default_factory=dict)
     assigned: dict[tuple[UUID, UUID], UUID] = field(default_factory=dict)
     late: list[UUID] = field(default_factory=list)
+    resource_metadata: str = "http://test/.well-known/oauth-protected-resource"
 
     async def verify(self, token: str) -> Claims:
         """A token is the hex of its client."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flatbed.tenants.kit.ids import encode, uuid7
-from flatbed.tenants.oauth.secrets import well_formed
+from flatbed.tenants.oauth.clients.secrets import well_formed
 from tests.cli.shell import Shell, parsed
 from tests.oauth.signing import new_key, public
 
@@ -35,7 +35,7 @@ class TestClients:
         off = parsed(shell.run("clients", "disable", client["id"], "--json"))
         assert off == {"id": client["id"], "active": False}
         plain = shell.run("clients", "list", "--realm", realm)
-        assert f"{client['id']} disabled client_secret_basic An integration" in plain.stdout
+        assert f"{client['id']} disabled service client_secret_basic An integration" in plain.stdout
         parsed(shell.run("clients", "delete", client["id"], "--json"))
         again = shell.run("clients", "delete", client["id"])
         assert again.exit_code == 3
@@ -52,6 +52,61 @@ class TestClients:
         result = shell.run("clients", "secret", "create", client["id"], "--label", "x")
         assert result.exit_code == 3
         assert "signs in with its own keys" in result.stderr
+
+    def test_an_application_has_a_kind_and_redirect_uris(self, shell: Shell, realm: str) -> None:
+        uris = ("com.example.app:/callback", "http://127.0.0.1/callback")
+        words = ("clients", "create", "App", "--realm", realm, "--scope", "openid")
+        native = ("--kind", "native", "--redirect-uri", uris[0], "--redirect-uri", uris[1])
+        client = parsed(shell.run(*words, *native, "--json"))
+        assert client["redirect_uris"] == list(uris)
+        assert client["client_secret"] is None
+        plain = shell.run("clients", "list", "--realm", realm)
+        assert f"{client['id']} active native none App" in plain.stdout
+        secret = shell.run("clients", "secret", "create", client["id"], "--label", "x")
+        assert secret.exit_code == 3
+        assert "A native client has no secret" in secret.stderr
+        web = ("--kind", "web", "--redirect-uri")
+        assert parsed(shell.run(*words, *web, "https://a.example/cb", "--json"))["client_secret"]
+        wrong = shell.run(*words, *web, "http://a.example/cb")
+        assert wrong.exit_code == 3
+        assert "/redirect_uris/0" in wrong.stderr
+        assert shell.run(*words, "--kind", "web").exit_code == 3
+        assert shell.run(*words, "--kind", "spa").exit_code == 2
+
+    def test_one_is_changed_shown_and_switched_on_again(self, shell: Shell, realm: str) -> None:
+        client = made(shell, realm, "--allow", "192.0.2.0/24")
+        words = ("clients", "update", client["id"])
+        changed = parsed(
+            shell.run(*words, "--scope", "clients:manage", "--scope", "tenants:manage", "--json")
+        )
+        assert changed["scopes"] == ["clients:manage", "tenants:manage"]
+        assert (changed["name"], changed["allowed_cidrs"]) == ("An integration", ["192.0.2.0/24"])
+        changed = parsed(shell.run(*words, "--name", "Ours", "--allow", "all", "--json"))
+        assert (changed["name"], changed["allowed_cidrs"]) == ("Ours", [])
+        assert changed["scopes"] == ["clients:manage", "tenants:manage"]
+        parsed(shell.run("clients", "disable", client["id"], "--json"))
+        assert parsed(shell.run("clients", "show", client["id"], "--json"))["active"] is False
+        on = parsed(shell.run("clients", "enable", client["id"], "--json"))
+        assert on == {"id": client["id"], "active": True}
+        plain = shell.run("clients", "show", client["id"])
+        assert "scopes: clients:manage tenants:manage" in plain.stdout
+        [secret] = client["secrets"]
+        assert f"secret: {secret['id']} …{client['client_secret'][-4:]} until" in plain.stdout
+        assert client["client_secret"] not in plain.stdout
+
+    def test_what_may_not_be_changed_so_is_told(self, shell: Shell, realm: str) -> None:
+        client = made(shell, realm)
+        words = ("clients", "update", client["id"])
+        wrong = shell.run(*words, "--scope", "decisions:write")
+        assert wrong.exit_code == 3
+        assert "/scopes/0" in wrong.stderr
+        assert shell.run(*words, "--redirect-uri", "https://a.example/cb").exit_code == 3
+        assert shell.run(*words, "--allow", "10.0.0.1/8").exit_code == 2
+        for word in ("show", "update", "enable"):
+            assert shell.run("clients", word, encode("client", uuid7())).exit_code == 3
+        assert parsed(shell.run("clients", "show", client["id"], "--json"))["scopes"] == [
+            "tenants:manage"
+        ]
 
     def test_what_is_wrong_is_told(self, shell: Shell, realm: str, tmp_path: Path) -> None:
         words = ("clients", "create", "A", "--realm", realm, "--scope")

@@ -19,7 +19,7 @@ from flatbed.app.wiring import Program, build
 from flatbed.tenants.kit.database.urls import Plain, connect
 from flatbed.tenants.kit.failpoints import EXIT_CODE, Failpoint
 from flatbed.tenants.kit.ids import decode, uuid7
-from flatbed.tenants.oauth.first_client import create_realm
+from flatbed.tenants.oauth.clients.first_client import create_realm
 from tests.api.support import Client, World
 from tests.billing.statements.closed import PROFILE
 from tests.candidates.factory import site

@@ -35,7 +35,7 @@ from flatbed.tenants.kit.failpoints import VARIABLE, arm
 from flatbed.tenants.kit.jobs import runner
 from flatbed.tenants.kit.logging import configure
 from flatbed.tenants.kit.settings import KernelSettings
-from flatbed.tenants.oauth.first_client import create_realm
+from flatbed.tenants.oauth.clients.first_client import create_realm
 
 HOST: Final = "127.0.0.1"
 PR_SET_PDEATHSIG: Final = 1

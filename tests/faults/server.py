@@ -15,9 +15,15 @@ SECONDS = 20
 
 
 @asynccontextmanager
-async def listening(program: Program) -> AsyncIterator[int]:
-    """The port of a uvicorn that serves the program, for the block; the program closes with it."""
-    with APPS.borrowed() as app, socket.create_server(("127.0.0.1", 0)) as listener:
+async def listening(program: Program, listener: socket.socket | None = None) -> AsyncIterator[int]:
+    """The port of a uvicorn that serves the program, for the block; the program closes with it.
+
+    Args:
+        program: what is served.
+        listener: a socket that was opened before, so that the program knows its own address.
+    """
+    listener = listener or socket.create_server(("127.0.0.1", 0))
+    with APPS.borrowed() as app, listener:
         app.state.opened = program
         config = uvicorn.Config(
             app, http=LimitedProtocol, log_config=None, access_log=False, lifespan="on"

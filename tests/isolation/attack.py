@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from flatbed.tenants.access.principal import Role
 from flatbed.tenants.kit.ids import encode, uuid7
 from tests.api.support import Client
 from tests.isolation.document import Operation, Slot
@@ -23,6 +24,12 @@ class Tally:
     cases: Counter[str] = field(default_factory=Counter)
     answers: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
+    principals: set[tuple[str, tuple[Role, bool]]] = field(default_factory=set)
+    """Who tried which operation: his role, and whether he is a person."""
+
+    def met(self, operation: Operation, kind: tuple[Role, bool]) -> None:
+        """Note that such a principal tried the operation."""
+        self.principals.add((operation.id, kind))
 
     def note(self, kind: str, operation: Operation, fine: bool, *answers: httpx.Response) -> None:
         """Count a case."""

@@ -28,6 +28,9 @@ CLOSED = (
 )
 
 
+OF_TENANT = f"({REALM} AND {TENANT} AND {CLOSED[1:-1]})"
+
+
 def in_range(column: str) -> str:
     """The candidate lies in the transaction's range."""
     return (
@@ -75,15 +78,28 @@ OWN_POLICIES: dict[str, dict[str, tuple[str, str | None, str | None]]] = {
         "worker": ("SELECT", WORKER, None),
     },
     "staff": {"login": ("SELECT", LOGIN, None)},
-    "oauth_client": {"login": ("SELECT", LOGIN, None)},
+    "user_account": {"login": ("*", LOGIN, LOGIN)},
+    "recovery_code": {"login": ("*", LOGIN, LOGIN)},
+    "user_session": {"login": ("*", LOGIN, LOGIN)},
+    "password_reset": {"login": ("*", LOGIN, LOGIN)},
+    "failure_count": {"login": ("*", LOGIN, LOGIN)},
+    "consent": {"login": ("*", LOGIN, LOGIN)},
+    "authorization_code": {"login": ("*", LOGIN, LOGIN)},
+    "refresh_token": {"login": ("*", LOGIN, LOGIN)},
+    "membership": {"login": ("SELECT", LOGIN, None), "tenant": ("*", OF_TENANT, OF_TENANT)},
+    "invitation": {"login": ("SELECT", LOGIN, None), "tenant": ("*", OF_TENANT, OF_TENANT)},
+    "sign_in_policy": {"login": ("SELECT", LOGIN, None), "tenant": ("*", OF_TENANT, OF_TENANT)},
+    "oauth_grant": {"login": ("*", LOGIN, LOGIN), "tenant": ("*", OF_TENANT, OF_TENANT)},
+    "oauth_client": {"login": ("SELECT", LOGIN, None), "tenant": ("*", OF_TENANT, OF_TENANT)},
     "client_secret": {
         "login": ("SELECT", LOGIN, None),
+        "tenant": ("*", OF_TENANT, OF_TENANT),
         "last_used": ("UPDATE", LOGIN, LOGIN),
     },
 }
 
 # Found by id before the realm is known, so the id alone is unique as well.
-GLOBAL_IDS = {"organization", "oauth_client"}
+GLOBAL_IDS = {"invitation", "oauth_client", "oauth_grant", "organization"}
 
 # Rights of flatbed_app: S, I, U, D, or U of the named columns only.
 GRANTS = {
@@ -97,6 +113,7 @@ GRANTS = {
     "audit_entry": "SI",
     "audit_head": "SIU",
     "audit_pending": "SID",
+    "authorization_code": "SID U(used_at)",
     "billing_account": "SIU",
     "billing_finding": "SI U(detail resolved_at seen_at)",
     "billing_profile": "SIU",
@@ -110,6 +127,7 @@ GRANTS = {
     "company": "SIU",
     "company_group": "SIU",
     "company_link": "SI",
+    "consent": "SID U(granted_at scopes)",
     "contact": "SIU",
     "criterion_judgement": "SI",
     "deadline": "SIU",
@@ -122,23 +140,28 @@ GRANTS = {
     "evidence_confirmation": "SI",
     "exclusion": "SIUD",
     "fact": "SI",
-    "gateway_event": "SI U(handled_at outcome)",
+    "failure_count": "SIUD",
     "free_ride": (
         "SI U(decided_at decided_by decision_reason qualification_id status updated_at version)"
     ),
+    "gateway_event": "SI U(handled_at outcome)",
     "guarantee_case": (
         "SI U(credit_entry_id credited_amount day decided_at decided_by decision_reason ended_at"
         " percent replace_by replacement_id status updated_at version)"
     ),
     "idempotency_key": "SIUD",
+    "invitation": "SI U(accepted_at revoked_at)",
     "invoice": "SI",
     "invoice_series": "SIU",
     "ledger_head": "SIU",
+    "membership": "SIU",
     "oauth_client": "SIU",
+    "oauth_grant": "SID U(revoke_reason revoked_at)",
     "objection": "SI U(resolved_at)",
     "offering": "SIU",
     "organization": "SIU",
     "partner_request": "SI",
+    "password_reset": "SID U(used_at)",  # pragma: allowlist secret - a table and its rights
     "period": "SI U(status)",
     "pgqueuer": "SIUD",
     "pgqueuer_log": "SIUD",
@@ -157,7 +180,10 @@ GRANTS = {
     "qualification_review": "SIU",
     "realm": "SI U(clock_offset_us name)",
     "reconciliation": "SI",
+    "recovery_code": "SID U(used_at)",
+    "refresh_token": "SID U(first_used_at idle_until siblings)",
     "registry_fact": "SI",
+    "sign_in_policy": "SIU",
     "signing_key": "SIU",
     "staff": "SIU",
     "statement": "SI",
@@ -170,6 +196,8 @@ GRANTS = {
     "usage_decision": "SI",
     "usage_entry": "SI",
     "used_assertion": "SID U(request_id)",
+    "user_account": "SIU",
+    "user_session": "SID U(revoked_at seen_at)",
     "waiting_line": "SIU",
     "waiting_qualification": (
         "SI U(end_reason ended_at qualification_id status updated_at version)"

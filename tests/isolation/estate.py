@@ -40,6 +40,9 @@ async def settle(world: World, *, domain: str) -> Estate:
     for name in ("kept", "spared"):
         excluded = {"domain": f"{name}-{domain}"}
         ids["excl"] = (await isv.client.made("/v1/exclusions", excluded))["id"]
+    for name in ("one", "two"):
+        person = {"name": "A Person", "email": f"{name}@{domain}", "role": "viewer"}
+        ids["mem"] = (await isv.client.made("/v1/members", person))["id"]
     month = await closed_month(world, isv)
     ids["stmt"], ids["inv"], ids["use"] = month.statement, month.invoice, month.held
     full = await site(world, isv=isv, caps={"units_total": 1})

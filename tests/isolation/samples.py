@@ -25,6 +25,9 @@ BODIES: dict[str, Callable[[Ids], list[dict[str, Any]]]] = {
     "create_exclusion": lambda _: [{"domain": "somebody.example"}],
     "consent_exclusion": lambda _: [{"consent": True, "reason": "agreed"}],
     "check_exclusion": lambda _: [{"domain": "somebody.example"}],
+    "create_member": lambda _: [{"name": "n", "email": "n@isv.example", "role": "viewer"}],
+    "update_member": lambda _: [{"name": "n"}],
+    "put_sign_in_policy": lambda _: [{"owners_need_totp": False}],
     "create_campaign": lambda i: [
         {
             "name": "n",

@@ -11,6 +11,7 @@ from sqlalchemy import func, select, update
 
 from flatbed.tenants.kit import idempotency
 from flatbed.tenants.kit.clock import system_now
+from flatbed.tenants.kit.database import purging
 from flatbed.tenants.kit.database.kernel_tables import (
     AgencyAuditPending,
     AgencyIdempotencyKey,
@@ -176,7 +177,7 @@ class TestLifetime:
     async def test_a_long_backlog_is_purged_in_shares(
         self, client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(idempotency, "PURGED_AT_ONCE", 2)
+        monkeypatch.setattr(purging, "AT_ONCE", 2)
         old = system_now() - idempotency.LIFETIME - timedelta(minutes=1)
         for number in range(3):
             key = {"Idempotency-Key": f"key-{number}"}

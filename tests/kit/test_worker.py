@@ -37,7 +37,7 @@ from flatbed.tenants.kit.jobs import housekeeping
 from flatbed.tenants.kit.jobs.queue import enqueue
 from flatbed.tenants.kit.problems import ConflictError
 from flatbed.tenants.kit.sweep import Poller
-from flatbed.tenants.oauth.rotation import Rotor
+from flatbed.tenants.oauth.keys.rotation import Rotor
 from flatbed.tenants.organizations.models import Organization
 from tests.support.world import World
 

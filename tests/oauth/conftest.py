@@ -6,7 +6,7 @@ import pytest_asyncio
 
 from flatbed.tenants.kit.clock import system_now
 from flatbed.tenants.kit.database.urls import Plain
-from flatbed.tenants.oauth.rotation import Rotor
+from flatbed.tenants.oauth.keys.rotation import Rotor
 from flatbed.tenants.oauth.wiring import ensure_signing_key
 from tests.oauth.fleet import PERIOD, Fleet, Time
 from tests.oauth.house import House, open_house

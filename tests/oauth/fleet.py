@@ -14,12 +14,12 @@ from joserfc import jwt
 from flatbed.tenants.kit.crypto import Keyring
 from flatbed.tenants.kit.database.urls import Plain
 from flatbed.tenants.kit.problems import UnauthenticatedError
-from flatbed.tenants.oauth.keys import (
+from flatbed.tenants.oauth.keys.keyset import (
     Keys,
     LoadedKey,
 )
-from flatbed.tenants.oauth.repository import KEYS_LOCK
-from flatbed.tenants.oauth.rotation import Rotation, Rotor
+from flatbed.tenants.oauth.keys.repository import KEYS_LOCK
+from flatbed.tenants.oauth.keys.rotation import Rotation, Rotor
 from flatbed.tenants.oauth.rules.rotation import (
     LIFETIME,
     PUBLISHED,

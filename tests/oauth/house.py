@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from secrets import randbits
 from typing import Any
 from uuid import UUID
 
@@ -19,13 +20,19 @@ from flatbed.tenants.kit.database.session import AgencyReadSession, Caller
 from flatbed.tenants.kit.edge.requests import RequestLayer
 from flatbed.tenants.kit.ids import uuid7
 from flatbed.tenants.kit.settings import KernelSettings
+from flatbed.tenants.oauth.clients.first_client import OpenedRealm, create_realm
 from flatbed.tenants.oauth.endpoints import router as oauth_endpoints
-from flatbed.tenants.oauth.first_client import OpenedRealm, create_realm
+from flatbed.tenants.oauth.grants.ending.service import Ending
+from flatbed.tenants.oauth.pages import router as oauth_pages
+from flatbed.tenants.oauth.remembered import SECONDS, RememberedClients
 from flatbed.tenants.oauth.router import router as oauth_clients
 from flatbed.tenants.oauth.wiring import OAuth, build_oauth, ensure_signing_key
 from flatbed.tenants.organizations.router import router as organizations
 from flatbed.tenants.organizations.service import RealmTenants
 from flatbed.tenants.organizations.staff_router import router as staff
+from flatbed.tenants.pages.pages import Pages
+from flatbed.tenants.people.pages.router import router as people
+from flatbed.tenants.people.wiring import People
 from tests.api.support import SECRET
 
 ISSUER = "http://127.0.0.1:8080"
@@ -65,6 +72,16 @@ class Credentials:
 
 
 @dataclass
+class Ticks:
+    """Seconds that pass only when a test lets them."""
+
+    seconds: float = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@dataclass
 class House:
     """The application, its parts, and one realm with its first client."""
 
@@ -74,6 +91,11 @@ class House:
     keyring: Keyring
     oauth: OAuth
     realm: OpenedRealm
+    ticks: Ticks
+
+    def later(self) -> None:
+        """So long that no client is remembered any more."""
+        self.ticks.seconds += SECONDS
 
     @property
     def agency(self) -> Credentials:
@@ -155,17 +177,26 @@ async def open_house(app_url: str) -> tuple[FastAPI, House]:
     """The application on this database, with a fresh sandbox realm."""
     database = Database(create_engine(app_url, pool_size=5))
     keyring = Keyring(SECRET_KEY)
-    oauth = build_oauth(database, keyring, KernelSettings(public_url=ISSUER), PERMISSIONS)
+    ticks = Ticks()
+    oauth = build_oauth(
+        database,
+        keyring,
+        KernelSettings(public_url=ISSUER),
+        PERMISSIONS,
+        RememberedClients(keyring, ticks),
+    )
     await ensure_signing_key(database, keyring)
     realm = await create_realm(
         database, keyring, PERMISSIONS, name="Test", slug=f"t-{uuid7().hex}", kind="sandbox"
     )
     app = FastAPI()
     http.install(app)
-    for router in (oauth_endpoints, oauth_clients, organizations, staff):
+    for router in (oauth_endpoints, oauth_pages, oauth_clients, organizations, staff, people):
         app.include_router(router)
     app.add_middleware(RequestLayer)
     app.state.oauth = oauth
+    app.state.pages = Pages.of(keyring, ISSUER)
+    app.state.people = People.of(database, keyring, Ending())
     app.state.gate = Gate(
         database=database,
         keyring=keyring,
@@ -174,5 +205,8 @@ async def open_house(app_url: str) -> tuple[FastAPI, House]:
         tenants=RealmTenants(),
         assignments=NoAssignments(),
     )
-    client = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test")
-    return app, House(app, client, database, keyring, oauth, realm)
+    # A network of its own: what failed elsewhere does not count here.
+    network = (f"2001:db8:{randbits(16):x}:{randbits(8):x}00::1", 4711)
+    transport = httpx.ASGITransport(app=app, client=network)
+    client = httpx.AsyncClient(transport=transport, base_url="http://test")
+    return app, House(app, client, database, keyring, oauth, realm, ticks)

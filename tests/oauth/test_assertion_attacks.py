@@ -4,17 +4,19 @@ import asyncio
 import hashlib
 import hmac
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, RSAKey
 
 from flatbed.tenants.kit.clock import system_now
 from flatbed.tenants.kit.database.urls import Plain
 from flatbed.tenants.kit.ids import decode, encode, uuid7
 from flatbed.tenants.oauth.assertions import accepted
+from flatbed.tenants.oauth.clients import keys as client_keys
 from tests.oauth.house import ISSUER, House
 from tests.oauth.signing import RSA, TYPE, Signer, ahead, new_key, new_signer, public, sign
 from tests.oauth.test_token import basic, refused, statements
@@ -129,10 +131,11 @@ class TestAttacks:
         await denied(signer, signer.assertion({"jti": "once"}))
 
     async def test_of_eight_requests_with_one_assertion_at_once_one_is_answered(
-        self, signer: Signer
+        self, house: House
     ) -> None:
-        """The row decides, not who looked first."""
+        """The row decides, not who looked first. Each round's client has failed nowhere yet."""
         for _ in range(5):
+            signer = await new_signer(house)
             assertion = signer.assertion()
             replies = await asyncio.gather(*(signer.ask(assertion) for _ in range(8)))
             assert sorted(reply.status_code for reply in replies) == [200] + [401] * 7
@@ -297,8 +300,8 @@ class TestAttacks:
         for kind in (TYPE.replace("jwt", "saml2"), "jwt-bearer", f"{TYPE} ", ""):
             await denied(signer, signer.assertion(), client_assertion_type=kind)
 
-    async def test_every_refusal_looks_the_same_and_costs_the_same_statements(
-        self, signer: Signer
+    async def test_every_refusal_looks_the_same_and_costs_the_same(
+        self, signer: Signer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Unknown client, bad key and bad claims give nothing away."""
         unknown = Signer(signer.house, encode("client", uuid7()), signer.key)
@@ -311,15 +314,24 @@ class TestAttacks:
             (unknown, unknown.assertion()),
             (idle, idle.assertion()),
         ]
-        replies, counts = [], []
+        replies, counts, read = [], [], []
+        imported = client_keys.imported
+
+        def counted(jwk: Mapping[str, Any]) -> ECKey | RSAKey:
+            read.append(jwk["kty"])
+            return imported(jwk)
+
+        monkeypatch.setattr(client_keys, "imported", counted)
         for one, assertion in cases:
+            read.clear()
             with statements(signer.house) as seen:
                 replies.append(await one.ask(assertion))
-            counts.append(len(seen))
+            counts.append((len(seen), tuple(read)))
         for reply in replies:
             refused(reply, "invalid_client")
         assert len({reply.content for reply in replies}) == 1
         assert len(set(counts)) == 1
+        assert counts[0][1] == ("EC",)
 
     @pytest.mark.parametrize(
         "scope",

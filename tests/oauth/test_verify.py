@@ -23,6 +23,7 @@ from tests.oauth.house import ISSUER, House
 from tests.oauth.test_token import parts
 
 LIST = "/v1/oauth-clients"
+METADATA = f'resource_metadata="{ISSUER}/.well-known/oauth-protected-resource"'
 
 
 class TallRegistry(JWSRegistry):
@@ -79,7 +80,7 @@ async def refuse(house: House, token: str) -> None:
     headers = {"Authorization": f"Bearer {token}"}
     reply = await house.http.get(LIST, headers=headers)
     assert reply.status_code == 401
-    assert reply.headers["www-authenticate"] == 'Bearer error="invalid_token"'
+    assert reply.headers["www-authenticate"] == f'Bearer error="invalid_token", {METADATA}'
     assert reply.json()["code"] == "invalid-token"
 
 
@@ -225,7 +226,7 @@ class TestToken:
     async def test_without_a_token_the_challenge_says_bearer_alone(self, house: House) -> None:
         reply = await house.http.get(LIST)
         assert reply.status_code == 401
-        assert reply.headers["www-authenticate"] == "Bearer"
+        assert reply.headers["www-authenticate"] == f"Bearer {METADATA}"
 
     async def test_a_token_in_the_query_is_not_looked_at(self, house: House) -> None:
         token = await house.token(house.agency)

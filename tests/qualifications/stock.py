@@ -23,6 +23,7 @@ from flatbed.app.candidates.models import (
 from flatbed.app.hunting.models import Assignment
 from flatbed.app.registry.models import Company, CompanyLink
 from flatbed.tenants.kit.clock import Clock
+from flatbed.tenants.kit.database.session import agency_plane
 from flatbed.tenants.kit.ids import decode, encode, uuid7
 from tests.candidates.factory import CALLER, Site, Worked
 
@@ -52,10 +53,11 @@ async def stock(
             for step in one.rows():
                 session.add_all(step)
                 await session.flush()
-    async with world.program.database.agency(realm_id=realm, caller=CALLER, clock=clock) as agency:
-        agency.add_all([one.company(group_id) for one in made])
-        await agency.flush()
-        agency.add_all([row for one in made for row in one.of_the_agency()])
+        # In the same transaction: where a server is killed, no candidate may stand unassigned.
+        async with agency_plane(session) as agency:
+            agency.add_all([one.company(group_id) for one in made])
+            await agency.flush()
+            agency.add_all([row for one in made for row in one.of_the_agency()])
     return [one.worked() for one in made]
 
 

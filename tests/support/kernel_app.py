@@ -40,6 +40,7 @@ class FrontDesk:
     """Knows the tokens that a test gave out; stands behind all three ports of the gate."""
 
     principals: dict[str, Claims] = field(default_factory=dict)
+    resource_metadata: str = "http://test/.well-known/oauth-protected-resource"
 
     def token(
         self, realm_id: UUID, tenant_id: UUID | None, scopes: frozenset[str]

@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from flatbed.tenants.access.principal import Principal, Role
+from flatbed.tenants.access.principal import Principal
 from flatbed.tenants.kit.schemas import Output
 
 STAFF = "staff:"
@@ -11,7 +11,7 @@ Shown = TypeVar("Shown", bound=Output)
 
 def actor_shown(actor: str | None, reader: Principal) -> str | None:
     """The actor as the reader sees him: an ISV is not told who of the agency acted."""
-    if actor is not None and reader.role is Role.ISV_CLIENT and actor.startswith(STAFF):
+    if actor is not None and reader.role.of_isv and actor.startswith(STAFF):
         return None
     return actor
 

@@ -1,4 +1,4 @@
-"""``flatbed clients``: OAuth clients of the kind service and their secrets, by an operator."""
+"""``flatbed clients``: OAuth clients and their secrets, by an operator."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,8 +16,9 @@ from flatbed.app.wiring import Program
 from flatbed.tenants.kit.clock import system_now
 from flatbed.tenants.kit.cursors import Cursors
 from flatbed.tenants.kit.ids import InvalidIdError, decode
-from flatbed.tenants.oauth.operator import in_realm, realm_of
-from flatbed.tenants.oauth.schemas import (
+from flatbed.tenants.oauth.clients.authority import OPERATOR
+from flatbed.tenants.oauth.clients.operator import in_realm, realm_of
+from flatbed.tenants.oauth.clients.schemas import (
     ClientSecretCreate,
     ClientSecretRoll,
     OAuthClientCreate,
@@ -65,18 +66,24 @@ def list_(realm: OfRealm, *, as_json: AsJson = False) -> None:
         return
     for client in clients:
         state = "active" if client["active"] else "disabled"
-        words = f"{client['id']} {state} {client['token_endpoint_auth_method']} {client['name']}"
+        words = f"{client['id']} {state} {client['kind']} {client['token_endpoint_auth_method']}"
+        words += f" {client['name']}"
         console.print(words, highlight=False, markup=False, soft_wrap=True)
     answer({"clients": len(clients)}, as_json=False)
 
 
 @app.command()
-def create(
+def create(  # noqa: PLR0913 - an argument is an option of the command line
     name: Annotated[str, typer.Argument(help="What it is for.")],
     realm: OfRealm,
     scope: Annotated[list[str], typer.Option(help="A scope; once for each.")],
     organization: Annotated[
         str | None, typer.Option(help="The ISV that owns it (org_…); else the agency.")
+    ] = None,
+    kind: Annotated[str, typer.Option(help="service, web or native.")] = "service",
+    redirect_uri: Annotated[
+        list[str] | None,
+        typer.Option(help="Where people are sent back to; once for each, of web and native."),
     ] = None,
     keys: Annotated[
         Path | None,
@@ -96,15 +103,15 @@ def create(
 ) -> None:
     """Make a client; its secret, if it has one, is shown this once."""
     owner = {"kind": "isv", "organization_id": organization} if organization else {"kind": "agency"}
-    sent: dict[str, Any] = {"name": name, "owner": owner, "scopes": scope}
-    sent["allowed_cidrs"] = network or []
+    sent: dict[str, Any] = {"name": name, "kind": kind, "owner": owner, "scopes": scope}
+    sent |= {"redirect_uris": redirect_uri or [], "allowed_cidrs": network or []}
     if keys is not None:
         sent |= {"token_endpoint_auth_method": "private_key_jwt", "jwks": _read(keys)}
     body = _body(OAuthClientCreate, sent)
 
     async def work(program: Program) -> dict[str, Any]:
         async with in_realm(program.database, realm) as session:
-            made, _ = await program.oauth.clients.create(session, body)
+            made, _ = await program.oauth.clients.create(session, OPERATOR, body)
             return _shown(made)
 
     made = _run(work)
@@ -117,16 +124,55 @@ def create(
 
 
 @app.command()
-def disable(client: ClientArgument, *, as_json: AsJson = False) -> None:
-    """Switch a client off; tokens that are out stop at once."""
-    client_id, body = _id("client", client), OAuthClientUpdate(active=False)
+def show(client: ClientArgument, *, as_json: AsJson = False) -> None:
+    """Show a client and its secrets, of which no one is told."""
+    client_id = _id("client", client)
 
     async def work(program: Program) -> dict[str, Any]:
         async with realm_of(program.database, client_id) as session:
-            changed, _ = await program.oauth.clients.update(session, client_id, None, body)
-            return {"id": client, "active": changed.active}
+            found, _ = await program.oauth.clients.get(session, client_id)
+            return _shown(found)
 
-    answer(_run(work), as_json=as_json)
+    _told(_run(work), as_json=as_json)
+
+
+@app.command()
+def update(
+    client: ClientArgument,
+    name: Annotated[str | None, typer.Option(help="What it is for.")] = None,
+    scope: Annotated[
+        list[str] | None, typer.Option(help="A scope, once for each that it is to have.")
+    ] = None,
+    redirect_uri: Annotated[
+        list[str] | None,
+        typer.Option(help="Where people are sent back to, once for each that it is to have."),
+    ] = None,
+    network: Annotated[
+        list[str] | None,
+        typer.Option("--allow", help="A network it may call from, once for each; 'all' alone."),
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Change what is named; all else stays."""
+    sent: dict[str, Any] = {"name": name, "scopes": scope, "redirect_uris": redirect_uri}
+    sent["allowed_cidrs"] = [] if network == ["all"] else network
+    body = _body(OAuthClientUpdate, {k: value for k, value in sent.items() if value is not None})
+    _told(_changed(client, body), as_json=as_json)
+
+
+@app.command()
+def enable(client: ClientArgument, *, as_json: AsJson = False) -> None:
+    """Switch a client on again."""
+    changed = _changed(client, OAuthClientUpdate(active=True))
+    answer({"id": client, "active": changed["active"]}, as_json=as_json)
+
+
+@app.command()
+def disable(client: ClientArgument, *, as_json: AsJson = False) -> None:
+    """Switch a client off; tokens that are out stop at once."""
+    changed = _changed(client, OAuthClientUpdate(active=False))
+    answer({"id": client, "active": changed["active"]}, as_json=as_json)
 
 
 @app.command()
@@ -136,7 +182,7 @@ def delete(client: ClientArgument, *, as_json: AsJson = False) -> None:
 
     async def work(program: Program) -> dict[str, Any]:
         async with realm_of(program.database, client_id) as session:
-            await program.oauth.clients.delete(session, client_id, None)
+            await program.oauth.clients.delete(session, OPERATOR, client_id, None)
         return {"id": client, "deleted": True}
 
     answer(_run(work), as_json=as_json)
@@ -160,7 +206,9 @@ def create_secret(
 
     async def work(program: Program) -> dict[str, Any]:
         async with realm_of(program.database, client_id) as session:
-            return _shown(await program.oauth.clients.secrets.create(session, client_id, body))
+            return _shown(
+                await program.oauth.clients.secrets.create(session, OPERATOR, client_id, body)
+            )
 
     answer(_run(work), as_json=as_json)
 
@@ -180,14 +228,14 @@ def roll(
     async def work(program: Program) -> dict[str, Any]:
         async with realm_of(program.database, client_id) as session:
             secrets = program.oauth.clients.secrets
-            return _shown(await secrets.roll(session, client_id, secret_id, body))
+            return _shown(await secrets.roll(session, OPERATOR, client_id, secret_id, body))
 
     answer(_run(work), as_json=as_json)
 
 
 @secret.command()
 def revoke(client: ClientArgument, secret: SecretArgument, *, as_json: AsJson = False) -> None:
-    """Revoke a secret at once."""
+    """Revoke a secret: within a second nobody gets a token by it any more."""
     client_id, secret_id = _id("client", client), _id("sec", secret)
 
     async def work(program: Program) -> dict[str, Any]:
@@ -196,6 +244,31 @@ def revoke(client: ClientArgument, secret: SecretArgument, *, as_json: AsJson = 
         return {"id": secret, "revoked": True}
 
     answer(_run(work), as_json=as_json)
+
+
+def _changed(client: str, body: OAuthClientUpdate) -> dict[str, Any]:
+    client_id = _id("client", client)
+
+    async def work(program: Program) -> dict[str, Any]:
+        async with realm_of(program.database, client_id) as session:
+            changed, _ = await program.oauth.clients.update(
+                session, OPERATOR, client_id, None, body
+            )
+            return _shown(changed)
+
+    return _run(work)
+
+
+def _told(client: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        answer(client, as_json=True)
+        return
+    names = ("id", "name", "kind", "active", "token_endpoint_auth_method")
+    lists = {n: " ".join(client[n]) for n in ("scopes", "redirect_uris", "allowed_cidrs")}
+    answer({n: client[n] for n in names} | {n: v for n, v in lists.items() if v}, as_json=False)
+    for one in client["secrets"]:
+        words = f"secret: {one['id']} …{one['last_four']} until {one['expires_at']} {one['label']}"
+        console.print(words, highlight=False, markup=False, soft_wrap=True)
 
 
 def _run(work: Callable[[Program], Awaitable[T]]) -> T:

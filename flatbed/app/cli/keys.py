@@ -11,7 +11,7 @@ from flatbed.app.cli.running import run
 from flatbed.app.wiring import Program
 from flatbed.tenants.kit.clock import system_now
 from flatbed.tenants.kit.logging import configure
-from flatbed.tenants.oauth.rotation import Rotation, Rotor
+from flatbed.tenants.oauth.keys.rotation import Rotation, Rotor
 from flatbed.tenants.oauth.rules.rotation import KeyRecord, is_published
 
 app = typer.Typer(no_args_is_help=True, help="The keys that sign access tokens.")

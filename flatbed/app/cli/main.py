@@ -4,7 +4,18 @@ from typing import Annotated
 
 import typer
 
-from flatbed.app.cli import billing, clients, database, demo, document, jobs, keys, realm, verify
+from flatbed.app.cli import (
+    billing,
+    clients,
+    database,
+    demo,
+    document,
+    jobs,
+    keys,
+    realm,
+    users,
+    verify,
+)
 from flatbed.app.cli.fake_stripe import fake_stripe
 from flatbed.app.cli.output import errors, told
 from flatbed.app.cli.serving import serve_http, terminable, work_jobs
@@ -17,6 +28,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Fl
 app.add_typer(database.app, name="db")
 app.add_typer(realm.app, name="realm")
 app.add_typer(clients.app, name="clients")
+app.add_typer(users.app, name="users")
 app.add_typer(demo.app, name="demo")
 app.add_typer(verify.app, name="verify")
 app.add_typer(jobs.app, name="jobs")

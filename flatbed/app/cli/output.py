@@ -25,7 +25,7 @@ from flatbed.tenants.kit.failpoints import FailpointSpecError
 from flatbed.tenants.kit.failures import failure_code
 from flatbed.tenants.kit.problems import Problem
 from flatbed.tenants.kit.settings import BadSettingError
-from flatbed.tenants.oauth.rotation import UnknownSigningKeyError
+from flatbed.tenants.oauth.keys.rotation import UnknownSigningKeyError
 from flatbed.tenants.oauth.wiring import SigningKeyUnreadableError
 
 TOLD = (

@@ -11,7 +11,7 @@ from flatbed.app.home import settled
 from flatbed.app.permissions import PERMISSIONS
 from flatbed.app.wiring import build
 from flatbed.tenants.kit.settings import KernelSettings
-from flatbed.tenants.oauth.first_client import OpenedRealm, create_realm
+from flatbed.tenants.oauth.clients.first_client import OpenedRealm, create_realm
 
 app = typer.Typer(no_args_is_help=True, help="Realms: one agency's world each.")
 

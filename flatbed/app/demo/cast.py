@@ -66,7 +66,9 @@ class Cast:
 
     async def hire(self, name: str, role: Role) -> Staff:
         """A new staff member with his personal client."""
-        email = f"{name.lower().replace(' ', '.')}@agency.example"
+        # An address is one person's over all realms, and each demo has a realm of its own.
+        agency = f"agency-{self.realm[-8:]}.example"
+        email = f"{name.lower().replace(' ', '.')}@{agency}"
         made = await self.admin.post("/v1/staff", {"name": name, "email": email, "role": role})
         owner = {"kind": "staff", "staff_id": made["id"]}
         scopes = PERMISSIONS.scopes_of(role) - {SIGNALS}

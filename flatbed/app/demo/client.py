@@ -23,9 +23,29 @@ class _Token:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
+class Stay:
+    """A person's tokens at his application, which stays by refresh tokens."""
+
+    def __init__(self, tokens: JSON) -> None:
+        self.tokens = tokens
+
+    async def renewed(self, http: httpx.AsyncClient, client_id: str, secret: str) -> str:
+        """A new access token; a public application's refresh token is exchanged with it."""
+        form = {"grant_type": "refresh_token", "refresh_token": self.tokens["refresh_token"]}
+        sent: dict[str, Any] = {"data": form, "auth": (client_id, secret)}
+        if not secret:
+            sent = {"data": {**form, "client_id": client_id}}
+        answer = await request(http, "POST", "/oauth/token", **sent)
+        self.tokens = {**self.tokens, **_body("POST", "/oauth/token", answer)}
+        return str(self.tokens["access_token"])
+
+
 @dataclass(frozen=True)
 class Client:
-    """An OAuth client. ``tenant`` is sent as Flatbed-Tenant: agency staff name the ISV."""
+    """An OAuth client. ``tenant`` is sent as Flatbed-Tenant: agency staff name the ISV.
+
+    ``stay`` makes it an application that acts for a person.
+    """
 
     http: httpx.AsyncClient
     name: str
@@ -35,6 +55,7 @@ class Client:
     scopes: tuple[str, ...]
     tenant: str | None = None
     token: _Token = field(default_factory=_Token, repr=False)
+    stay: Stay | None = field(default=None, repr=False)
 
     def at(self, tenant: str | None) -> "Client":
         """The same client, acting for an ISV, or for none."""
@@ -126,7 +147,9 @@ class Client:
 
     async def _signed_in(self) -> str:
         async with self.token.turn:
-            if self.token.value is None:
+            if self.token.value is None and self.stay is not None:
+                self.token.value = await self.stay.renewed(self.http, self.client_id, self.secret)
+            elif self.token.value is None:
                 form = {"grant_type": "client_credentials", "scope": " ".join(self.scopes)}
                 answer = await request(
                     self.http, "POST", "/oauth/token", data=form, auth=(self.client_id, self.secret)

@@ -12,6 +12,7 @@ from flatbed.app.demo.client import JSON, Client, DemoError
 
 FILE: Final = "demo.json"
 MEMBERS: Final = frozenset({"base_url", "realm", "stripe", "clients", "objects"})
+"""`people` too, once the story's people have accepted their invitations."""
 OURS_ALONE: Final = 0o600
 
 

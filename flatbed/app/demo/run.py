@@ -2,14 +2,15 @@
 
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
 from typing import Final
 
 import httpx
 
-from flatbed.app.demo import closing, record, tables
-from flatbed.app.demo.cast import Cast
+from flatbed.app.demo import closing, people, record, tables
+from flatbed.app.demo.cast import Cast, Staff, only
 from flatbed.app.demo.client import JSON, Client, DemoError
 from flatbed.app.demo.closing import Settled
 from flatbed.app.demo.seed import Size, seed
@@ -19,9 +20,11 @@ from flatbed.app.demo.till import Till
 from flatbed.app.permissions import PERMISSIONS
 from flatbed.app.wiring import build
 from flatbed.billing.facade import GatewayError, reconcile
+from flatbed.tenants.access.principal import Role
 from flatbed.tenants.kit.ids import decode
 from flatbed.tenants.kit.settings import KernelSettings
-from flatbed.tenants.oauth.first_client import create_realm
+from flatbed.tenants.mail.settings import OUTBOX
+from flatbed.tenants.oauth.clients.first_client import create_realm
 
 ADMINISTRATION: Final = "Administration"
 TIMEOUT_SECONDS: Final = 60
@@ -100,7 +103,14 @@ async def seed_realm(
     with teller.part("seed"):
         world = await seed(cast, teller, size, till)
         tables.seeded(teller, world)
+    with teller.part("invite"):
+        invited = await people.invite(
+            cast, cast.isvs[0], _hunter(cast), _desk(cast, folder, base_url)
+        )
+        for part, one in invited.items():
+            teller.say(f"{part} {one['email']} accepts the invitation that was mailed")
     found = record.contents(base_url, cast, world.objects(), stripe)
+    found["people"] = invited
     record.write(folder, found)
     return found
 
@@ -132,6 +142,10 @@ async def play_story(
     if "story_campaign" not in objects:
         raise DemoError("this realm is not seeded: run `flatbed demo seed` first")
     stories: list[JSON] = objects.get("stories", [])
+    with teller.part("sign in"):
+        await _sign_in(cast, found["people"], _desk(cast, folder, base_url))
+        teller.say("the ISV's owner signed in by its web application (code, PKCE, a secret)")
+        teller.say("the hunter signed in by a native application (code, PKCE, no secret)")
     with teller.part("play"):
         played = await play(cast, teller, objects, earlier=len(stories), base_url=base_url)
         tables.owed(teller, played, base_url)
@@ -152,6 +166,23 @@ async def play_story(
     found["objects"]["stories"] = [*stories, {**played.objects(), **settled.objects()}]
     record.write(folder, found)
     return found
+
+
+def _desk(cast: Cast, folder: Path, base_url: str) -> people.Desk:
+    return people.Desk(cast.http, base_url, folder / OUTBOX)
+
+
+def _hunter(cast: Cast) -> Staff:
+    return only(cast.of(Role.HUNTER)[-1:], "hunter")
+
+
+async def _sign_in(cast: Cast, invited: JSON, desk: people.Desk) -> None:
+    """Put the people in the place of their automation: the story is theirs."""
+    isv, hunter = cast.isvs[0], _hunter(cast)
+    owner = await people.signed_in(desk, invited["owner"], "owner", isv.client.owner)
+    hunting = await people.signed_in(desk, invited["hunter"], hunter.name, hunter.client.owner)
+    cast.isvs[0] = replace(isv, client=owner)
+    cast.staff[cast.staff.index(hunter)] = replace(hunter, client=hunting)
 
 
 def comparing(settings: KernelSettings) -> Compare:

@@ -38,7 +38,6 @@ AUDITED_ON: Final = 15
 MET_ON: Final = 24
 DELIVERED_ON: Final = 8
 REFUSED_ON: Final = 29
-LAST_DAY: Final = 36
 # The same partner, had he written first: nobody had pushed him, and we answered.
 WROTE_FIRST: Final = (
     Beat(8, "P2", Via.SYSTEM),

@@ -101,11 +101,11 @@ async def finish(
         return read
     failpoint(Failpoint.CLOCK_SWEPT)
     read = read.model_copy(update={"swept": swept.handled})
-    if key is not None and moved.caller.client_id is not None:
+    if key is not None and moved.caller.key_owner is not None:
         async with database.agency(
             realm_id=moved.realm_id, caller=moved.caller, clock=moved.clock
         ) as session:
-            await idempotency.amend(session, moved.caller.client_id, key, read.model_dump_json())
+            await idempotency.amend(session, moved.caller.key_owner, key, read.model_dump_json())
     return read
 
 

@@ -13,6 +13,7 @@ from flatbed.tenants.kit.cursors import Cursors
 from flatbed.tenants.kit.database.session import (
     AgencyReadSession,
     AgencySession,
+    EitherSession,
     TenantReadSession,
     TenantSession,
 )
@@ -58,9 +59,18 @@ class TenantCall(Call):
     session: TenantSession
     fresh_candidate_id: UUID
 
-    async def once(self, work: Callable[[], Awaitable[Response]]) -> Response:
-        """Do the work, or answer again what the same Idempotency-Key was answered."""
-        return await _once(self, self.session, work)
+    async def once(
+        self,
+        work: Callable[[], Awaitable[Response]],
+        *,
+        remembered: Callable[[str], str] = str,
+    ) -> Response:
+        """Do the work, or answer again what the same Idempotency-Key was answered.
+
+        ``remembered`` makes of the body what is stored for a replay: a secret that is shown once
+        must not be.
+        """
+        return await _once(self, self.session, work, remembered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,26 +96,26 @@ class AgencyCall(Call):
         *,
         remembered: Callable[[str], str] = str,
     ) -> Response:
-        """Do the work, or answer again what the same Idempotency-Key was answered.
-
-        ``remembered`` makes of the body what is stored for a replay: a secret that is shown once
-        must not be.
-        """
+        """As of a :class:`TenantCall`."""
         return await _once(self, self.session, work, remembered)
+
+
+EitherCall = TenantCall | AgencyCall
+EitherRead = TenantRead | AgencyRead
 
 
 async def _once(
     call: Call,
-    session: TenantSession | AgencySession,
+    session: EitherSession,
     work: Callable[[], Awaitable[Response]],
-    remembered: Callable[[str], str] = str,
+    remembered: Callable[[str], str],
 ) -> Response:
     sent = call.request.headers.get("idempotency-key")
     if sent is None:
         return await work()
     url = call.request.url
     key = idempotency.Key.of(
-        call.principal.client_id,
+        call.principal.key_owner,
         sent,
         call.request.method,
         f"{url.path}?{url.query}",

@@ -1,7 +1,8 @@
 """The permission table: operation × principal, read from one file that docs and tests read too.
 
 Each line of the file names an operation (its OpenAPI operationId), the scopes of which a token
-needs one, the plane of its transaction and who may call it. A hunter's word says what binds him.
+needs one, the plane of its transaction and who may call it. A hunter's word says what binds him,
+``step_up`` that a person must have proved lately who he is.
 """
 
 import tomllib
@@ -43,6 +44,7 @@ class Permission:
     plane: OperationPlane
     roles: frozenset[Role]
     hunter: HunterBinding | None
+    step_up: bool = False
 
 
 class PermissionTableError(ValueError):
@@ -88,4 +90,5 @@ def _row(name: str, line: Mapping[str, object]) -> Permission:
     hunter = None if binding is None else HunterBinding(str(binding))
     if (Role.HUNTER in roles) != (hunter is not None):
         raise PermissionTableError(name)
-    return Permission(name, scopes, OperationPlane(str(line["plane"])), roles, hunter)
+    plane, step_up = OperationPlane(str(line["plane"])), line.get("step_up", False) is True
+    return Permission(name, scopes, plane, roles, hunter, step_up)

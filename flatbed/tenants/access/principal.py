@@ -1,7 +1,9 @@
 """The principal behind a request, and the ports by which the floors above fill it in."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
+from hashlib import sha256
 from typing import Protocol
 from uuid import UUID
 
@@ -12,9 +14,13 @@ from flatbed.tenants.kit.ids import encode
 
 
 class Role(StrEnum):
-    """The principals of the permission table: clients of two owners, and staff by role."""
+    """The principals of the permission table: clients of two owners, and people by role."""
 
     ISV_CLIENT = "isv_client"
+    ISV_OWNER = "isv_owner"
+    ISV_MANAGER = "isv_manager"
+    ISV_FINANCE = "isv_finance"
+    ISV_VIEWER = "isv_viewer"
     AGENCY_CLIENT = "agency_client"
     HUNTER = "hunter"
     LEAD = "lead"
@@ -22,16 +28,45 @@ class Role(StrEnum):
     COMPLIANCE = "compliance"
     ADMIN = "admin"
 
+    @property
+    def of_isv(self) -> bool:
+        """Whether it acts for one ISV: its client or its member."""
+        return self in ISV_ROLES
+
 
 STAFF_ROLES = frozenset({Role.HUNTER, Role.LEAD, Role.FINANCE, Role.COMPLIANCE, Role.ADMIN})
+MEMBER_ROLES = frozenset({Role.ISV_OWNER, Role.ISV_MANAGER, Role.ISV_FINANCE, Role.ISV_VIEWER})
+ISV_ROLES = MEMBER_ROLES | {Role.ISV_CLIENT}
+FRESH_FOR = timedelta(minutes=15)
+"""How long after a person proved who he is he may do what asks for a step-up."""
+
+
+def member_role(role: str) -> Role:
+    """The role of a membership's word."""
+    return Role(f"isv_{role}")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person behind a principal, who lent a client his authority.
+
+    ``membership_id`` is set for a member of an ISV. ``authenticated_at``, in the system's time, is
+    when he last proved who he is.
+    """
+
+    user_id: UUID
+    grant_id: UUID
+    membership_id: UUID | None
+    authenticated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Who calls, as the database says now (a token's claims are only a hint).
 
-    ``tenant_id`` is set for an ISV's client, ``staff_id`` for a staff member's personal client.
-    ``clock`` is the realm's, stopped at the instant of the request.
+    ``tenant_id`` is set for an ISV's client and its member, ``staff_id`` for a staff member and
+    his personal client, ``person`` where a person signed in. ``clock`` is the realm's, stopped at
+    the instant of the request.
     """
 
     role: Role
@@ -42,17 +77,31 @@ class Principal:
     scopes: frozenset[str]
     clock: Clock
     sandbox: bool
+    person: Person | None = None
 
     @property
     def actor(self) -> str:
-        """The name in audit rows: the staff member, else the client."""
+        """The name in audit rows: the staff member or the ISV's member, else the client."""
         if self.staff_id is not None:
             return f"staff:{encode('staff', self.staff_id)}"
+        if self.person is not None and self.person.membership_id is not None:
+            return f"member:{encode('mem', self.person.membership_id)}"
         return f"client:{encode('client', self.client_id)}"
+
+    @property
+    def key_owner(self) -> UUID:
+        """Whose idempotency keys and references these are: the client's, or one person's at it."""
+        if self.person is None:
+            return self.client_id
+        return UUID(bytes=sha256(self.client_id.bytes + self.person.user_id.bytes).digest()[:16])
+
+    def is_fresh(self, now: datetime) -> bool:
+        """Whether nobody need prove anew who he is: a machine, or a person who just did."""
+        return self.person is None or now - self.person.authenticated_at <= FRESH_FOR
 
     def caller(self, request_id: str) -> Caller:
         """The caller of this principal's transactions."""
-        return Caller(self.actor, request_id, self.client_id)
+        return Caller(self.actor, request_id, self.key_owner)
 
     def has(self, scope: str) -> bool:
         """Whether the token holds the scope."""
@@ -61,17 +110,27 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a verified access token says. ``realm_id`` names the agency plane to look in."""
+    """What a verified access token says. ``realm_id`` names the agency plane to look in.
+
+    ``user_id`` and ``grant_id`` stand together in the token of a person.
+    """
 
     client_id: UUID
     realm_id: UUID
     tenant_id: UUID | None
     staff_id: UUID | None
     scopes: frozenset[str]
+    user_id: UUID | None = None
+    grant_id: UUID | None = None
 
 
 class Authenticator(Protocol):
-    """Turns a bearer token into a principal (bound to ``tenants/oauth``)."""
+    """Turns a bearer token into a principal (bound to ``tenants/oauth``).
+
+    ``resource_metadata`` is where a client without a good token learns how to get one.
+    """
+
+    resource_metadata: str
 
     async def verify(self, token: str) -> Claims:
         """Check signature, type, issuer, audience and expiry.
@@ -84,11 +143,11 @@ class Authenticator(Protocol):
     async def principal(
         self, session: AgencyReadSession, claims: Claims, address: Address | None
     ) -> Principal:
-        """The client as it is now: active, of this owner, with scope ∩ current role.
+        """Client and person as they are now: active, of this owner, with scope ∩ current role.
 
         Raises:
-            UnauthenticatedError: the client, its owner or its tenant is no longer active, or the
-                client may not call from this address.
+            UnauthenticatedError: the client, its owner, its tenant, the grant or the person's
+                place is no longer active, or the client may not call from this address.
         """
         ...
 

@@ -5,9 +5,10 @@ transaction that is already bound. It is committed before the response starts
 (``scope="function"``) and rolled back on any error.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
@@ -15,7 +16,14 @@ from fastapi import Depends, Request
 from fastapi.params import Depends as Dependency
 
 from flatbed.tenants.access.access_log import log_access
-from flatbed.tenants.access.calls import AgencyCall, AgencyRead, TenantCall, TenantRead
+from flatbed.tenants.access.calls import (
+    AgencyCall,
+    AgencyRead,
+    EitherCall,
+    EitherRead,
+    TenantCall,
+    TenantRead,
+)
 from flatbed.tenants.access.permissions import (
     HunterBinding,
     OperationPlane,
@@ -23,13 +31,14 @@ from flatbed.tenants.access.permissions import (
     Permissions,
 )
 from flatbed.tenants.access.principal import (
+    FRESH_FOR,
     Assignments,
     Authenticator,
     Principal,
     Role,
     Tenants,
 )
-from flatbed.tenants.kit.clock import Clock
+from flatbed.tenants.kit.clock import Clock, system_now
 from flatbed.tenants.kit.crypto import Keyring
 from flatbed.tenants.kit.database.context import CandidateRange
 from flatbed.tenants.kit.database.engine import Database
@@ -41,8 +50,10 @@ from flatbed.tenants.kit.problems import (
     ForbiddenError,
     InsufficientScopeError,
     NotFoundError,
+    Problem,
     RepeatedHeaderError,
     RepeatedParameterError,
+    StepUpRequiredError,
     TenantRequiredError,
     UnauthenticatedError,
 )
@@ -50,6 +61,12 @@ from flatbed.tenants.kit.problems import (
 TENANT_HEADER = "Flatbed-Tenant"
 ONCE = ("authorization", TENANT_HEADER, "idempotency-key")
 """A proxy and we might each read another one of two."""
+CHALLENGE: Final = "WWW-Authenticate"
+_STEP_UP = {
+    CHALLENGE: 'Bearer error="insufficient_user_authentication",'
+    f' max_age="{int(FRESH_FOR.total_seconds())}"'
+}
+"""RFC 9470: the person is to prove anew who he is."""
 
 
 @dataclass(frozen=True)
@@ -106,18 +123,19 @@ class Requirement:
         return _dependency(self._agency_read)
 
     @property
+    def either(self) -> Dependency:
+        """A :class:`TenantCall` where an ISV is named, else an :class:`AgencyCall`."""
+        return _dependency(self._either)
+
+    @property
     def either_read(self) -> Dependency:
         """A :class:`TenantRead` where an ISV is named, else an :class:`AgencyRead`."""
         return _dependency(self._either_read)
 
     async def _tenant(self, request: Request) -> AsyncIterator[TenantCall]:
         gate, admission = await self._admit(request)
-        async with gate.database.tenant(**_binding(admission)) as session:
-            yield TenantCall(
-                **_call(request, gate, admission),
-                session=session,
-                fresh_candidate_id=admission.fresh_candidate_id,
-            )
+        async with _of_tenant(request, gate, admission) as call:
+            yield call
 
     async def _tenant_read(self, request: Request) -> AsyncIterator[TenantRead]:
         gate, admission = await self._admit(request)
@@ -126,15 +144,21 @@ class Requirement:
 
     async def _agency(self, request: Request) -> AsyncIterator[AgencyCall]:
         gate, admission = await self._admit(request)
-        async with gate.database.agency(**_realm(admission)) as session:
-            yield AgencyCall(**_call(request, gate, admission), session=session)
+        async with _of_agency(request, gate, admission) as call:
+            yield call
 
     async def _agency_read(self, request: Request) -> AsyncIterator[AgencyRead]:
         gate, admission = await self._admit(request)
         async with gate.database.agency_read(**_realm(admission)) as session:
             yield AgencyRead(**_call(request, gate, admission), session=session)
 
-    async def _either_read(self, request: Request) -> AsyncIterator[TenantRead | AgencyRead]:
+    async def _either(self, request: Request) -> AsyncIterator[EitherCall]:
+        gate, admission = await self._admit(request)
+        opened = _of_agency if admission.tenant_id is None else _of_tenant
+        async with opened(request, gate, admission) as call:
+            yield call
+
+    async def _either_read(self, request: Request) -> AsyncIterator[EitherRead]:
         gate, admission = await self._admit(request)
         call = _call(request, gate, admission)
         if admission.tenant_id is None:
@@ -147,9 +171,13 @@ class Requirement:
     async def _admit(self, request: Request) -> tuple[Gate, Admission]:
         gate: Gate = request.app.state.gate
         permission = gate.permissions[request.scope["route"].operation_id]
-        claims = await gate.authenticator.verify(_bearer(request))
+        with challenged(gate.authenticator.resource_metadata):
+            return gate, await self._admitted(gate, permission, request)
+
+    async def _admitted(self, gate: Gate, permission: Permission, request: Request) -> Admission:
+        claims = await gate.authenticator.verify(bearer(request))
         request_id: str = request.state.request_id
-        login = Caller(f"client:{claims.client_id}", request_id, claims.client_id)
+        login = Caller(f"client:{claims.client_id}", request_id)
         async with gate.database.agency(
             realm_id=claims.realm_id, caller=login, clock=Clock(), repeatable=True
         ) as session:
@@ -158,6 +186,8 @@ class Requirement:
                 raise ForbiddenError
             if not principal.scopes.intersection(self.scopes):
                 raise InsufficientScopeError(headers=_challenge("insufficient_scope", self.scopes))
+            if permission.step_up and not principal.is_fresh(system_now()):
+                raise StepUpRequiredError(headers=_STEP_UP)
             fresh = uuid7()
             tenant_id, candidates = await _bind(
                 gate, session, principal, permission, request, fresh
@@ -169,7 +199,7 @@ class Requirement:
         )
         failpoint(Failpoint.REQUEST_ADMITTED)
         caller = principal.caller(request_id)
-        return gate, Admission(principal, permission, caller, tenant_id, candidates, fresh)
+        return Admission(principal, permission, caller, tenant_id, candidates, fresh)
 
 
 def require(*scopes: str) -> Requirement:
@@ -180,12 +210,52 @@ def require(*scopes: str) -> Requirement:
     return Requirement(scopes)
 
 
+@asynccontextmanager
+async def _of_tenant(
+    request: Request, gate: Gate, admission: Admission
+) -> AsyncIterator[TenantCall]:
+    async with gate.database.tenant(**_binding(admission)) as session:
+        yield TenantCall(
+            **_call(request, gate, admission),
+            session=session,
+            fresh_candidate_id=admission.fresh_candidate_id,
+        )
+
+
+@asynccontextmanager
+async def _of_agency(
+    request: Request, gate: Gate, admission: Admission
+) -> AsyncIterator[AgencyCall]:
+    async with gate.database.agency(**_realm(admission)) as session:
+        yield AgencyCall(**_call(request, gate, admission), session=session)
+
+
 def _dependency(opener: Callable[[Request], AsyncIterator[Any]]) -> Dependency:
     found: Dependency = Depends(opener, scope="function")
     return found
 
 
-def _bearer(request: Request) -> str:
+@contextmanager
+def challenged(resource_metadata: str) -> Iterator[None]:
+    """Say in every challenge where a client learns how to get a token that will do (RFC 9728)."""
+    try:
+        yield
+    except Problem as problem:
+        found = problem.headers.get(CHALLENGE)
+        if found is not None:
+            comma = "," if "=" in found else ""
+            problem.headers[CHALLENGE] = f'{found}{comma} resource_metadata="{resource_metadata}"'
+        raise
+
+
+def bearer(request: Request) -> str:
+    """The token of a request, whose headers and parameters stand once each.
+
+    Raises:
+        RepeatedHeaderError: one that decides about the request stands twice; or
+            (`RepeatedParameterError`) a parameter does.
+        UnauthenticatedError: there is none.
+    """
     for name in ONCE:
         if len(request.headers.getlist(name)) > 1:
             raise RepeatedHeaderError
@@ -194,12 +264,12 @@ def _bearer(request: Request) -> str:
         raise RepeatedParameterError
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     if kind.lower() != "bearer" or not token:
-        raise UnauthenticatedError(headers={"WWW-Authenticate": "Bearer"})
+        raise UnauthenticatedError(headers={CHALLENGE: "Bearer"})
     return token
 
 
 def _challenge(error: str, scopes: tuple[str, ...]) -> dict[str, str]:
-    return {"WWW-Authenticate": f'Bearer error="{error}", scope="{" ".join(scopes)}"'}
+    return {CHALLENGE: f'Bearer error="{error}", scope="{" ".join(scopes)}"'}
 
 
 async def _bind(

@@ -1,4 +1,7 @@
-"""The scopes, as oauth.md lists them. A scope is never spelt in another place but a router."""
+"""The scopes that there are: what clients may hold and persons may lend.
+
+Each is wanted by a line of the permission table; scopes of operations to come are not known yet.
+"""
 
 TENANT_SCOPES = frozenset(
     {
@@ -18,6 +21,9 @@ TENANT_SCOPES = frozenset(
         "signals:write",
         "audit:read",
         "sandbox:manage",
+        "members:read",
+        "members:manage",
+        "clients:manage",
     }
 )
 AGENCY_SCOPES = frozenset(
@@ -28,10 +34,15 @@ AGENCY_SCOPES = frozenset(
         "disputes:decide",
         "prices:manage",
         "tenants:manage",
-        "clients:manage",
     }
 )
 SCOPES = TENANT_SCOPES | AGENCY_SCOPES
+OPENID = "openid"
+PROFILE = "profile"
+EMAIL = "email"
+OFFLINE = "offline_access"
+IDENTITY_SCOPES = frozenset({OPENID, PROFILE, EMAIL, OFFLINE})
+"""Of OpenID Connect: what an application may learn of the person, and whether it stays."""
 
 SIGNALS = "signals:write"
-"""Never given to a staff member's client: what it delivers counts as ``system``."""
+"""Never given to a person, nor to his client: what it delivers counts as ``system``."""

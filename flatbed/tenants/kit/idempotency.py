@@ -10,14 +10,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CursorResult, delete, func, select, tuple_
+from sqlalchemy import and_, func, select
 
 from flatbed.tenants.kit.clock import system_now
 from flatbed.tenants.kit.database.kernel_tables import AgencyIdempotencyKey, IdempotencyKey
 from flatbed.tenants.kit.database.progress import follows_loss
+from flatbed.tenants.kit.database.purging import delete_some
 from flatbed.tenants.kit.database.session import AgencySession, TenantSession
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.problems import (
@@ -29,7 +30,6 @@ from flatbed.tenants.kit.problems import (
 
 LIFETIME = timedelta(days=7)
 VISIBLE = re.compile("[!-~]{1,255}")
-PURGED_AT_ONCE = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +132,10 @@ async def purge(session: TenantSession | AgencySession) -> bool:
         mine = IdempotencyKey.tenant_id == session.tenant_id
     else:
         mine = AgencyIdempotencyKey.realm_id == session.realm_id
-    old = select(table.client_id, table.key).where(mine, table.created_at < system_now() - LIFETIME)
-    gone = delete(table).where(
-        mine, tuple_(table.client_id, table.key).in_(old.limit(PURGED_AT_ONCE))
-    )
-    result = cast("CursorResult[Any]", await session.execute(gone))
+    old = and_(mine, table.created_at < system_now() - LIFETIME)
+    is_more = await delete_some(session, table, old)
     failpoint(Failpoint.PURGE_DELETED)
-    return result.rowcount == PURGED_AT_ONCE
+    return is_more
 
 
 def _owner(session: TenantSession | AgencySession) -> UUID:

@@ -13,6 +13,10 @@ from uuid_utils.compat import uuid7 as _uuid7
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 DIGITS = {letter: value for value, letter in enumerate(ALPHABET)}
 LENGTH = 26
+PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
+"""Two digits at a time: every request writes several ids."""
+SHIFTS = range(120, -1, -10)
+TEN_BITS = 0x3FF
 ZERO = UUID(int=0)
 MAX = UUID(int=2**128 - 1)
 
@@ -29,11 +33,7 @@ class InvalidIdError(ValueError):
 def encode(prefix: str, value: UUID) -> str:
     """The TypeID of a uuid."""
     number = value.int
-    digits = []
-    for _ in range(LENGTH):
-        number, digit = divmod(number, 32)
-        digits.append(ALPHABET[digit])
-    return f"{prefix}_{''.join(reversed(digits))}"
+    return f"{prefix}_{''.join([PAIRS[number >> shift & TEN_BITS] for shift in SHIFTS])}"
 
 
 def decode(prefix: str, text: str) -> UUID:
@@ -94,8 +94,8 @@ def annotations(prefix: str) -> tuple[Any, ...]:
     )
 
 
-RealmId = Annotated[UUID, *annotations("realm")]
 OrganizationId = Annotated[UUID, *annotations("org")]
 StaffId = Annotated[UUID, *annotations("staff")]
 ClientId = Annotated[UUID, *annotations("client")]
 SecretId = Annotated[UUID, *annotations("sec")]
+MembershipId = Annotated[UUID, *annotations("mem")]

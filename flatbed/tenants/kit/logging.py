@@ -7,9 +7,12 @@ never by its text: a driver's text holds values of rows.
 import logging
 import sys
 import traceback
-from typing import Any
+from typing import Any, Final
 
 import structlog
+
+SILENT: Final = ("sqlalchemy", "asyncpg", "pgqueuer", "uvicorn.error", "authlib")
+"""Libraries whose records carry statements, parameters, tokens or exception texts."""
 
 
 def configure(*, json: bool = True) -> None:
@@ -27,8 +30,7 @@ def configure(*, json: bool = True) -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
-    # Their records carry statements, parameters or exception texts.
-    for library in ("sqlalchemy", "asyncpg", "pgqueuer", "uvicorn.error"):
+    for library in SILENT:
         logging.getLogger(library).setLevel(logging.CRITICAL)
 
 

@@ -157,6 +157,17 @@ class ForbiddenError(Problem):
     advice = "See the permission table for the principals of this operation."
 
 
+class StepUpRequiredError(Problem):
+    """The person must prove anew who he is (RFC 9470)."""
+
+    status = 401
+    code = "step-up-required"
+    title = "Sign in anew for this"
+    advice = (
+        "Send the person to the authorization endpoint with max_age=900, and use the new token."
+    )
+
+
 class InsufficientScopeError(Problem):
     """The token lacks the operation's scope."""
 

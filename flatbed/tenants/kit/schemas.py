@@ -15,6 +15,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    EmailStr,
     Field,
     GetCoreSchemaHandler,
     JsonValue,
@@ -26,6 +27,8 @@ from flatbed.tenants.kit.canonical import canonical
 LARGEST_INTEGER = 2**53 - 1
 """The largest integer that every JSON reader keeps exact."""
 METADATA_BYTES = 8_192
+LONGEST_EMAIL = 254
+"""Characters of an e-mail address: the longest path of RFC 5321, without its brackets."""
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -106,6 +109,13 @@ CountryCode = Annotated[str, Field(pattern="^[A-Z]{2}$", examples=["DE"]), After
 CurrencyCode = Annotated[
     str, Field(pattern="^[A-Z]{3}$", examples=["EUR"]), AfterValidator(_currency)
 ]
+Email = Annotated[
+    EmailStr,
+    Field(max_length=LONGEST_EMAIL),
+    AfterValidator(storable),
+    AfterValidator(str.lower),
+]
+"""In the one spelling that is stored and compared: an invitation is matched by equality."""
 TimeZone = Annotated[str, Field(max_length=64, examples=["Europe/Berlin"]), AfterValidator(_zone)]
 MoneyMinor = Annotated[
     int,

@@ -4,8 +4,6 @@ Authlib's own reader takes any algorithm of the key, a list of audiences, an ``e
 every header, and says what was wrong; it is written here on joserfc instead, as access tokens are.
 """
 
-import json
-from base64 import urlsafe_b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,23 +12,22 @@ from typing import Any, Final
 
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, RSAKey
+from joserfc.jwk import ECKey
 
-from flatbed.tenants.oauth.client_keys import ALGORITHMS, chosen, imported
+from flatbed.tenants.oauth.clients import keys as client_keys
+from flatbed.tenants.oauth.clients.keys import ALGORITHMS, chosen
+from flatbed.tenants.oauth.jws import HEADERS, LARGEST, claims_of, header_of
 
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-HEADERS: Final = frozenset({"alg", "kid", "typ"})
-"""All that may stand in a header: no ``jwk``, ``jku``, ``x5u``, ``x5c`` or ``crit``."""
 TYPES: Final = frozenset({None, "JWT", "client-authentication+jwt"})
-LARGEST: Final = 8_192
 LONGEST: Final = 3_600
 """Seconds until it expires, at most: so long its ``jti`` is remembered."""
 SKEW: Final = 60
 """Seconds by which the client's clock may be ahead."""
 LONGEST_JTI: Final = 256
 
-_EC: Final = ECKey.generate_key("P-256")
-_RSA: Final = RSAKey.import_key({"kty": "RSA", "n": "_" * 341 + "w", "e": "AQAB"})
+_EC: Final = ECKey.generate_key("P-256").as_dict(private=False)
+_RSA: Final = {"kty": "RSA", "n": "_" * 341 + "w", "e": "AQAB"}
 """Keys that verify nothing: where no key of a client fits, the same work is done with these."""
 
 
@@ -44,7 +41,7 @@ class Accepted:
 
 def named_client(assertion: str) -> str:
     """The client that the assertion says it is of, empty where it says nothing that can be read."""
-    claims = _part(assertion, 1)
+    claims = claims_of(assertion)
     subject = None if claims is None else claims.get("sub")
     return subject if isinstance(subject, str) else ""
 
@@ -61,7 +58,7 @@ def accepted(
         issuer: who it must be for.
         now: the system's time.
     """
-    header = _part(assertion, 0)
+    header = header_of(assertion)
     if header is None or len(assertion) > LARGEST:
         return None
     jwk = _key(header, keys)
@@ -86,7 +83,7 @@ def _signed(
 ) -> Mapping[str, Any] | None:
     """The claims under the key's signature."""
     stand_in = _RSA if algorithm == "RS256" else _EC
-    key = stand_in if jwk is None else imported(jwk)
+    key = client_keys.imported(stand_in if jwk is None else jwk)
     try:
         claims = jwt.decode(assertion, key, algorithms=[algorithm]).claims
     except (JoseError, ValueError, RecursionError):
@@ -117,15 +114,3 @@ def _begun(claims: Mapping[str, Any], now: int, expires: int) -> bool:
         return False
     issued: int = claims.get("iat", now)
     return expires - issued <= LONGEST + SKEW
-
-
-def _part(assertion: str, index: int) -> Mapping[str, Any] | None:
-    """The header (0) or the claims (1), unverified."""
-    parts = assertion.split(".")
-    if len(parts) != 3 or not assertion.isascii():  # noqa: PLR2004 - header, claims, signature
-        return None
-    try:
-        found = json.loads(urlsafe_b64decode(parts[index] + "=" * (-len(parts[index]) % 4)))
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None

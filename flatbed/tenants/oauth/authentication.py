@@ -18,11 +18,11 @@ from flatbed.tenants.kit.crypto import Keyring
 from flatbed.tenants.kit.ids import ZERO, InvalidIdError, decode, encode
 from flatbed.tenants.oauth import repository
 from flatbed.tenants.oauth.assertions import accepted
-from flatbed.tenants.oauth.forms import AssertionProof, Form, SecretProof
-from flatbed.tenants.oauth.models import PRIVATE_KEY, OAuthClient
-from flatbed.tenants.oauth.networks import admits
-from flatbed.tenants.oauth.secrets import Stored, matching
-from flatbed.tenants.oauth.standing import Standing, Standings
+from flatbed.tenants.oauth.clients.networks import admits
+from flatbed.tenants.oauth.clients.secrets import Stored, matching
+from flatbed.tenants.oauth.clients.standing import Standing, Standings
+from flatbed.tenants.oauth.forms import AssertionProof, Form, PublicProof, SecretProof
+from flatbed.tenants.oauth.models import BASIC, POST, PRIVATE_KEY, PUBLIC, OAuthClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,8 @@ class Authentication:
                 return self._by_secret(session, client_id, client, secret)
             case AssertionProof(assertion=assertion):
                 return self._by_assertion(session, form, client_id, client, assertion)
+            case PublicProof():
+                return _nothing_to_note if _signs_in(client, PUBLIC) else None
 
     def _by_secret(
         self, session: Session, client_id: UUID, client: OAuthClient | None, secret: str
@@ -68,7 +70,7 @@ class Authentication:
         rows = repository.live_secrets(session, client_id, now)
         stored = [Stored(row.digest, row.pepper_version) for row in rows]
         index = matching(self.keyring, secret, stored)
-        if index is None or client is None or _has_keys(client):
+        if index is None or not _signs_in(client, BASIC, POST):
             return None
 
         def note() -> bool:
@@ -88,7 +90,7 @@ class Authentication:
         keys = [] if client is None or client.jwks is None else client.jwks["keys"]
         name = encode("client", client_id)
         found = accepted(assertion, keys, name, self.issuer, self.now())
-        if found is None or client is None or not _has_keys(client):
+        if found is None or not _signs_in(client, PRIVATE_KEY):
             return None
         # Only now, so that an assertion that was refused for another reason is not used up, and
         # nobody fills the table with what was never signed.
@@ -97,8 +99,13 @@ class Authentication:
         )
 
 
-def _has_keys(client: OAuthClient) -> bool:
-    return client.token_endpoint_auth_method == PRIVATE_KEY
+def _signs_in(client: OAuthClient | None, *methods: str) -> bool:
+    """Whether the client signs in by one of these: by no other, however good its proof is."""
+    return client is not None and client.token_endpoint_auth_method in methods
+
+
+def _nothing_to_note() -> bool:
+    return True
 
 
 def _client_id(text: str) -> UUID:

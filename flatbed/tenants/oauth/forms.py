@@ -1,4 +1,4 @@
-"""What a token request says, read strictly: Authlib alone would take much of what is refused here.
+"""What a client's request says, read strictly: Authlib alone takes much of what is refused here.
 
 Refused: a parameter twice, two client authentications at once, anything in the query, another
 media type, a body that is too large.
@@ -9,17 +9,15 @@ from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import unquote_plus
 
 from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError
 from fastapi import Request
 
+from flatbed.tenants.kit.edge import forms
 from flatbed.tenants.kit.edge.addresses import Address, caller_address
 from flatbed.tenants.oauth.assertions import ASSERTION_TYPE, named_client
 
-LARGEST: Final = 16_384
-MOST_PARAMETERS: Final = 32
-FORM: Final = "application/x-www-form-urlencoded"
 ASSERTION: Final = "client_assertion"
 KIND: Final = "client_assertion_type"
 
@@ -40,12 +38,19 @@ class AssertionProof:
     assertion: str = field(repr=False)
 
 
-Proof = SecretProof | AssertionProof
+@dataclass(frozen=True, slots=True)
+class PublicProof:
+    """The client says who it is and proves nothing: one on a person's device has no secret."""
+
+    client_id: str
+
+
+Proof = SecretProof | AssertionProof | PublicProof
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A token request: its parameters, how the client proves who it is, and where it comes from.
+    """A client's request: its parameters, how the client proves who it is, and where it comes from.
 
     ``request_id`` stays the same when the request is run again.
     """
@@ -56,49 +61,26 @@ class Form:
     request_id: str
 
 
-async def read_form(request: Request) -> Form:
-    """Read the request.
+async def read_form(request: Request, needed: str = "grant_type") -> Form:
+    """Read the request; ``needed`` is the parameter without which it means nothing.
 
     Raises:
         InvalidRequestError: it is malformed, repeats itself or says who it is in two ways.
         InvalidClientError: it does not say who it is in a way that we know.
     """
-    if request.url.query:
+    if request.scope["query_string"]:
         raise InvalidRequestError
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
-        raise InvalidRequestError
-    parameters = _parameters(await _body(request))
-    if "grant_type" not in parameters:
+    try:
+        pairs = await forms.read_form(request)
+    except forms.MalformedFormError:
+        raise InvalidRequestError from None
+    # RFC 6749 3.2: a parameter without a value is treated as if it were left out.
+    parameters = {name: value for name, value in pairs.items() if value}
+    if needed not in parameters:
         raise InvalidRequestError
     proof = _proof(request.headers.getlist("authorization"), parameters)
     request_id: str = request.state.request_id
     return Form(parameters, proof, caller_address(request), request_id)
-
-
-async def _body(request: Request) -> str:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST:
-            raise InvalidRequestError
-    try:
-        return body.decode()
-    except UnicodeDecodeError:
-        raise InvalidRequestError from None
-
-
-def _parameters(body: str) -> dict[str, str]:
-    try:
-        pairs = parse_qsl(
-            body, keep_blank_values=True, max_num_fields=MOST_PARAMETERS, errors="strict"
-        )
-    except ValueError:
-        raise InvalidRequestError from None
-    names = [name for name, _ in pairs]
-    if len(set(names)) != len(names):
-        raise InvalidRequestError
-    # RFC 6749 3.2: a parameter without a value is treated as if it were left out.
-    return {name: value for name, value in pairs if value}
 
 
 def _proof(authorization: list[str], parameters: Mapping[str, str]) -> Proof:
@@ -112,6 +94,8 @@ def _proof(authorization: list[str], parameters: Mapping[str, str]) -> Proof:
         proof = _asserted(parameters)
     elif named is not None and "client_secret" in parameters:
         return SecretProof(named, parameters["client_secret"])
+    elif named is not None:
+        return PublicProof(named)
     else:
         raise InvalidClientError
     if named not in {None, proof.client_id}:

@@ -31,7 +31,13 @@ from flatbed.tenants.kit.database.tables import AgencyRow, Base
 BASIC: Final = "client_secret_basic"
 POST: Final = "client_secret_post"
 PRIVATE_KEY: Final = "private_key_jwt"
-AUTH_METHODS: Final = (BASIC, POST, PRIVATE_KEY)
+PUBLIC: Final = "none"
+AUTH_METHODS: Final = (BASIC, POST, PRIVATE_KEY, PUBLIC)
+SERVICE: Final = "service"
+WEB: Final = "web"
+NATIVE: Final = "native"
+KINDS: Final = (SERVICE, WEB, NATIVE)
+"""A machine; an application on a server, which keeps a secret; one on a person's device."""
 
 
 class OAuthClient(AgencyRow, Tracked, Base):
@@ -57,6 +63,10 @@ class OAuthClient(AgencyRow, Tracked, Base):
             "(token_endpoint_auth_method = 'private_key_jwt') = (jwks IS NOT NULL)", name="jwks"
         ),
         CheckConstraint("deleted_at IS NULL OR NOT active", name="deleted"),
+        one_of("kind", *KINDS),
+        CheckConstraint("(kind = 'native') = (token_endpoint_auth_method = 'none')", name="public"),
+        CheckConstraint("(kind = 'service') = (redirect_uris = '{}')", name="redirects"),
+        CheckConstraint("owner_kind <> 'staff' OR kind = 'service'", name="personal"),
         Index(None, "realm_id", "tenant_id"),
         Index(None, "realm_id", "staff_id"),
         Index(None, "realm_id", "updated_at", "id"),
@@ -65,6 +75,7 @@ class OAuthClient(AgencyRow, Tracked, Base):
     __mapper_args__ = TRACKED
 
     name: Mapped[str]
+    kind: Mapped[str] = mapped_column(server_default=SERVICE)
     owner_kind: Mapped[str]
     tenant_id: Mapped[UUID | None]
     staff_id: Mapped[UUID | None]
@@ -73,6 +84,7 @@ class OAuthClient(AgencyRow, Tracked, Base):
     token_endpoint_auth_method: Mapped[str] = mapped_column(server_default=BASIC)
     jwks: Mapped[dict[str, Any] | None] = mapped_column(OPTIONAL_JSON)
     allowed_cidrs: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    redirect_uris: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     deleted_at: Mapped[datetime | None]
 
 
@@ -86,6 +98,7 @@ class ClientSecret(AgencyRow, Base):
         AGENCY,
     )
 
+    tenant_id: Mapped[UUID | None]
     oauth_client_id: Mapped[UUID]
     digest: Mapped[bytes] = mapped_column(LargeBinary)
     pepper_version: Mapped[int] = mapped_column(Integer)

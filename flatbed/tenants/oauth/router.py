@@ -5,11 +5,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from flatbed.tenants.access.calls import AgencyCall, AgencyRead
+from flatbed.tenants.access.calls import EitherCall, EitherRead
 from flatbed.tenants.access.require import require
 from flatbed.tenants.kit.http import Listed, reply, required_version
 from flatbed.tenants.kit.ids import ClientId, OrganizationId, SecretId, StaffId, encode
-from flatbed.tenants.oauth.schemas import (
+from flatbed.tenants.oauth.clients.authority import Authority
+from flatbed.tenants.oauth.clients.schemas import (
     ClientSecretCreate,
     ClientSecretCreated,
     ClientSecretRoll,
@@ -19,7 +20,7 @@ from flatbed.tenants.oauth.schemas import (
     OAuthClientRead,
     OAuthClientUpdate,
 )
-from flatbed.tenants.oauth.service import Clients
+from flatbed.tenants.oauth.clients.service import Clients
 from flatbed.tenants.oauth.wiring import OAuth
 
 router = APIRouter(prefix="/v1/oauth-clients", tags=["oauth clients"])
@@ -37,12 +38,12 @@ async def clients(request: Request) -> Clients:
 async def create_oauth_client(
     body: OAuthClientCreate,
     service: Annotated[Clients, Depends(clients)],
-    call: Annotated[AgencyCall, require("clients:manage").agency],
+    call: Annotated[EitherCall, require("clients:manage").either],
 ) -> Response:
     """Make a client of an ISV, of the agency or of a staff member; a secret is shown once."""
 
     async def work() -> Response:
-        made, version = await service.create(call.session, body)
+        made, version = await service.create(call.session, Authority.of(call.principal), body)
         location = f"/v1/oauth-clients/{encode('client', made.id)}"
         return reply(made, status=201, version=version, location=location)
 
@@ -52,7 +53,7 @@ async def create_oauth_client(
 @router.get("", operation_id="list_oauth_clients", response_model=OAuthClientPage)
 async def list_oauth_clients(
     service: Annotated[Clients, Depends(clients)],
-    call: Annotated[AgencyRead, require("clients:manage").agency_read],
+    call: Annotated[EitherRead, require("clients:manage").either_read],
     listing: Listed,
     organization_id: OrganizationId | None = None,
     staff_id: StaffId | None = None,
@@ -75,7 +76,7 @@ async def list_oauth_clients(
 async def get_oauth_client(
     client_id: ClientId,
     service: Annotated[Clients, Depends(clients)],
-    call: Annotated[AgencyRead, require("clients:manage").agency_read],
+    call: Annotated[EitherRead, require("clients:manage").either_read],
 ) -> Response:
     """Read one client; never its secret."""
     found, version = await service.get(call.session, client_id)
@@ -88,10 +89,12 @@ async def update_oauth_client(
     body: OAuthClientUpdate,
     version: Annotated[int, Depends(required_version)],
     service: Annotated[Clients, Depends(clients)],
-    call: Annotated[AgencyCall, require("clients:manage").agency],
+    call: Annotated[EitherCall, require("clients:manage").either],
 ) -> Response:
     """Rename a client, change its scopes, how and from where it signs in, switch it off or on."""
-    found, new_version = await service.update(call.session, client_id, version, body)
+    found, new_version = await service.update(
+        call.session, Authority.of(call.principal), client_id, version, body
+    )
     return reply(found, version=new_version)
 
 
@@ -100,10 +103,10 @@ async def delete_oauth_client(
     client_id: ClientId,
     version: Annotated[int, Depends(required_version)],
     service: Annotated[Clients, Depends(clients)],
-    call: Annotated[AgencyCall, require("clients:manage").agency],
+    call: Annotated[EitherCall, require("clients:manage").either],
 ) -> Response:
     """Delete a client: it can never sign in nor act again. Its id stays in the audit."""
-    await service.delete(call.session, client_id, version)
+    await service.delete(call.session, Authority.of(call.principal), client_id, version)
     return Response(status_code=204)
 
 
@@ -117,12 +120,14 @@ async def create_client_secret(
     client_id: ClientId,
     body: ClientSecretCreate,
     service: Annotated[Clients, Depends(clients)],
-    call: Annotated[AgencyCall, require("clients:manage").agency],
+    call: Annotated[EitherCall, require("clients:manage").either],
 ) -> Response:
     """Give a client a second secret; it is shown once."""
 
     async def work() -> Response:
-        made = await service.secrets.create(call.session, client_id, body)
+        made = await service.secrets.create(
+            call.session, Authority.of(call.principal), client_id, body
+        )
         return reply(made, status=201)
 
     return await call.once(work, remembered=_without_secret)
@@ -139,12 +144,14 @@ async def roll_client_secret(
     secret_id: SecretId,
     body: ClientSecretRoll,
     service: Annotated[Clients, Depends(clients)],
-    call: Annotated[AgencyCall, require("clients:manage").agency],
+    call: Annotated[EitherCall, require("clients:manage").either],
 ) -> Response:
     """Put a new secret in place of one that goes on for a while; the new one is shown once."""
 
     async def work() -> Response:
-        made = await service.secrets.roll(call.session, client_id, secret_id, body)
+        made = await service.secrets.roll(
+            call.session, Authority.of(call.principal), client_id, secret_id, body
+        )
         return reply(made, status=201)
 
     return await call.once(work, remembered=_without_secret)
@@ -158,9 +165,12 @@ async def revoke_client_secret(
     secret_id: SecretId,
     version: Annotated[int, Depends(required_version)],
     service: Annotated[Clients, Depends(clients)],
-    call: Annotated[AgencyCall, require("clients:manage").agency],
+    call: Annotated[EitherCall, require("clients:manage").either],
 ) -> Response:
-    """Revoke a secret at once. `If-Match` is the client's ETag: a secret has none of its own."""
+    """Revoke a secret: within a second nobody gets a token by it any more.
+
+    `If-Match` is the client's ETag: a secret has none of its own.
+    """
     await service.secrets.revoke(call.session, client_id, secret_id, version)
     return Response(status_code=204)
 

@@ -1,12 +1,12 @@
-"""Access tokens (RFC 9068): made with the active key, verified with nothing left to choose.
+"""Access tokens (RFC 9068) and ID tokens: made with the active key; access tokens verified.
 
+Of an access token nothing is left to choose: algorithm, type, issuer and audience are fixed.
 Authlib's own generator signs with any key of a set and its validator takes a token without
 ``typ``; both are written here on joserfc instead. Lifetimes use system time in every realm.
 """
 
-import json
 import secrets
-from base64 import urlsafe_b64decode
+from base64 import urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,19 +18,19 @@ from uuid import UUID
 from joserfc import jwt
 from joserfc.errors import JoseError
 
-from flatbed.tenants.access.principal import Claims
+from flatbed.tenants.access.principal import Claims, Role
 from flatbed.tenants.kit.clock import system_now
 from flatbed.tenants.kit.ids import InvalidIdError, decode, encode
 from flatbed.tenants.kit.problems import UnauthenticatedError
-from flatbed.tenants.oauth.keys import ALGORITHM, Keys, LoadedKey
+from flatbed.tenants.oauth.clients.standing import Standing
+from flatbed.tenants.oauth.grants.standing import Lent
+from flatbed.tenants.oauth.jws import HEADERS, LARGEST, header_of
+from flatbed.tenants.oauth.keys.keyset import ALGORITHM, Keys, LoadedKey
 from flatbed.tenants.oauth.rules.rotation import LIFETIME, SKEW
-from flatbed.tenants.oauth.standing import Standing
 
 TYPE: Final = "at+jwt"
+ID_TYPE: Final = "JWT"
 TYPES: Final = frozenset({TYPE, f"application/{TYPE}"})
-HEADERS: Final = frozenset({"alg", "kid", "typ"})
-"""All that may stand in a header: no ``jwk``, ``jku``, ``x5u``, ``x5c`` or ``crit``."""
-LARGEST: Final = 8_192
 CACHED: Final = 4_096
 CHALLENGE: Final = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 
@@ -53,26 +53,75 @@ class Minter:
         ``role`` is a hint for clients and logs; every request asks the database for the role.
         """
         client = standing.client
-        name = encode("client", client.id)
+        claims = self._claims(client.id, client.realm_id, standing.role, scopes)
+        claims["sub"] = f"client:{claims['client_id']}"
+        return self._signed(key, claims | _place(client.tenant_id, client.staff_id))
+
+    def mint_for(self, key: LoadedKey, lent: Lent, scopes: frozenset[str]) -> str:
+        """A token of the person who lent a client his authority, with these scopes.
+
+        ``acr`` and ``auth_time`` say how and when he proved who he is.
+        """
+        grant = lent.grant
+        claims = self._claims(grant.oauth_client_id, grant.realm_id, lent.role, scopes)
+        claims |= {
+            "sub": encode("usr", grant.user_id),
+            "gid": encode("grant", grant.id),
+            "acr": grant.acr,
+            "auth_time": int(grant.auth_at.timestamp()),
+        }
+        return self._signed(key, claims | _place(grant.tenant_id, grant.staff_id))
+
+    def mint_id(self, key: LoadedKey, lent: Lent, nonce: str | None, access_token: str) -> str:
+        """An ID token for the client: who signed in, how and when.
+
+        Its type and audience say that it is none for the API. What ``profile`` and ``email``
+        allow is told at ``/oauth/userinfo``.
+        """
+        grant = lent.grant
         issued = int(self.now().timestamp())
-        claims: dict[str, Any] = {
+        half = sha256(access_token.encode()).digest()[:16]
+        claims = {
+            "iss": self.issuer,
+            "sub": encode("usr", grant.user_id),
+            "aud": encode("client", grant.oauth_client_id),
+            "iat": issued,
+            "exp": issued + int(LIFETIME.total_seconds()),
+            "auth_time": int(grant.auth_at.timestamp()),
+            "acr": grant.acr,
+            "at_hash": urlsafe_b64encode(half).decode().rstrip("="),
+        }
+        return self._signed(key, claims | ({"nonce": nonce} if nonce else {}), ID_TYPE)
+
+    def _claims(
+        self, client_id: UUID, realm_id: UUID, role: Role, scopes: frozenset[str]
+    ) -> dict[str, Any]:
+        issued = int(self.now().timestamp())
+        return {
             "iss": self.issuer,
             "aud": self.issuer,
             "iat": issued,
             "exp": issued + int(LIFETIME.total_seconds()),
             "jti": secrets.token_urlsafe(16),
-            "client_id": name,
-            "sub": f"client:{name}",
+            "client_id": encode("client", client_id),
             "scope": " ".join(sorted(scopes)),
-            "realm": encode("realm", client.realm_id),
-            "role": standing.role.value,
+            "realm": encode("realm", realm_id),
+            "role": role.value,
         }
-        if client.tenant_id is not None:
-            claims["tid"] = encode("org", client.tenant_id)
-        if client.staff_id is not None:
-            claims["staff"] = encode("staff", client.staff_id)
-        header = {"alg": ALGORITHM, "typ": TYPE, "kid": key.kid}
+
+    @staticmethod
+    def _signed(key: LoadedKey, claims: dict[str, Any], kind: str = TYPE) -> str:
+        header = {"alg": ALGORITHM, "typ": kind, "kid": key.kid}
         return jwt.encode(header, claims, key.key, algorithms=[ALGORITHM])
+
+
+def _place(tenant_id: UUID | None, staff_id: UUID | None) -> dict[str, str]:
+    place = {}
+    if tenant_id is not None:
+        place["tid"] = encode("org", tenant_id)
+    if staff_id is not None:
+        place["staff"] = encode("staff", staff_id)
+    return place
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +190,15 @@ class Verifier:
         realm_id = _id(claims, "realm", "realm")
         if client_id is None or realm_id is None:
             raise invalid_token()
-        if claims.get("sub") != f"client:{claims['client_id']}":
-            raise invalid_token()
+        grant_id = _id(claims, "gid", "grant")
+        if grant_id is None:
+            user_id = None
+            if claims.get("sub") != f"client:{claims['client_id']}":
+                raise invalid_token()
+        else:
+            user_id = _id(claims, "sub", "usr")
+            if user_id is None:
+                raise invalid_token()
         return _Verified(
             kid,
             expires,
@@ -152,20 +208,16 @@ class Verifier:
                 tenant_id=_id(claims, "tid", "org"),
                 staff_id=_id(claims, "staff", "staff"),
                 scopes=frozenset(scope.split()),
+                user_id=user_id,
+                grant_id=grant_id,
             ),
         )
 
 
 def _kid(token: str) -> str:
     """The header's ``kid``, when the header is exactly as we make it."""
-    parts = token.split(".")
-    if len(parts) != 3:  # noqa: PLR2004 - header, claims, signature
-        raise invalid_token()
-    try:
-        header = json.loads(urlsafe_b64decode(parts[0] + "=" * (-len(parts[0]) % 4)))
-    except (ValueError, RecursionError):
-        raise invalid_token() from None
-    if not isinstance(header, dict) or not header.keys() <= HEADERS:
+    header = header_of(token)
+    if header is None or not header.keys() <= HEADERS:
         raise invalid_token()
     kid, type_ = header.get("kid"), header.get("typ")
     if header.get("alg") != ALGORITHM or not isinstance(kid, str) or not isinstance(type_, str):

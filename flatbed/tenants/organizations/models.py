@@ -1,5 +1,7 @@
 """The tables of ISVs and agency staff."""
 
+from uuid import UUID
+
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped
 
@@ -32,15 +34,20 @@ class Organization(AgencyRow, Resource, Base):
 
 
 class Staff(AgencyRow, Resource, Base):
-    """A person of the agency in one role. The e-mail is kept in lower case."""
+    """A person of the agency in one role; ``user_id`` once he has accepted the invitation.
+
+    The e-mail is kept in lower case.
+    """
 
     __tablename__ = "staff"
     __table_args__ = (
         of_realm(),
         UniqueConstraint("realm_id", "email"),
+        UniqueConstraint("realm_id", "user_id"),
         CheckConstraint("email = lower(email)", name="email"),
         one_of("role", "hunter", "lead", "finance", "compliance", "admin"),
         Index(None, "realm_id", "updated_at", "id"),
+        Index(None, "user_id"),
         AGENCY,
     )
     __mapper_args__ = VERSIONED
@@ -49,3 +56,4 @@ class Staff(AgencyRow, Resource, Base):
     email: Mapped[str]
     role: Mapped[str]
     active: Mapped[bool]
+    user_id: Mapped[UUID | None]

@@ -82,6 +82,12 @@ async def email_holder(session: AgencyReadSession, email: str) -> UUID | None:
     return await session.scalar(statement)
 
 
+async def has_staff_user(session: AgencyReadSession, user_id: UUID) -> bool:
+    """Whether the person is among the realm's staff, active or not."""
+    statement = select(Staff.id).where(Staff.realm_id == session.realm_id, Staff.user_id == user_id)
+    return await session.scalar(statement) is not None
+
+
 async def staff(
     session: AgencyReadSession, window: Window, *, role: str | None, external_ref: str | None
 ) -> Sequence[Staff]:

@@ -3,13 +3,14 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, EmailStr, Field
+from pydantic import Field
 
 from flatbed.tenants.kit.cursors import Page
 from flatbed.tenants.kit.ids import OrganizationId, StaffId
 from flatbed.tenants.kit.schemas import (
     CountryCode,
     CurrencyCode,
+    Email,
     ExternalRef,
     Input,
     Metadata,
@@ -17,15 +18,11 @@ from flatbed.tenants.kit.schemas import (
     Output,
     Slug,
     TimeZone,
-    storable,
     unset,
 )
 
-Email = Annotated[
-    EmailStr,
-    Field(max_length=254, description="Kept in lower case; unique among the agency's staff."),
-    AfterValidator(storable),
-    AfterValidator(str.lower),
+StaffEmail = Annotated[
+    Email, Field(description="Kept in lower case; unique among the agency's staff.")
 ]
 StaffRole = Literal["hunter", "lead", "finance", "compliance", "admin"]
 OrganizationStatus = Literal["active", "suspended"]
@@ -53,7 +50,8 @@ class OrganizationUpdate(Input):
         OrganizationStatus,
         Field(
             default_factory=unset,
-            description="`suspended`: its clients and their tokens stop working at once.",
+            description="`suspended`: tokens of its clients and members stop working at once, "
+            "until it is active.",
         ),
     ]
     external_ref: ExternalRef | None = None
@@ -86,7 +84,7 @@ class StaffCreate(Input):
     """A new staff member in one role."""
 
     name: Name
-    email: Email
+    email: StaffEmail
     role: StaffRole
     external_ref: ExternalRef | None = None
     metadata: Metadata = Field(default_factory=dict)
@@ -96,13 +94,16 @@ class StaffUpdate(Input):
     """What may change; a member that is left out stays."""
 
     name: Name = Field(default_factory=unset)
-    email: Email = Field(default_factory=unset)
+    email: StaffEmail = Field(default_factory=unset)
     role: StaffRole = Field(default_factory=unset)
     active: Annotated[
         bool,
         Field(
             default_factory=unset,
-            description="false: his clients and their tokens stop working at once.",
+            description=(
+                "false: his tokens and those of his clients stop working at once; what he let "
+                "applications do in his name ends for good."
+            ),
         ),
     ]
     external_ref: ExternalRef | None = None
@@ -117,6 +118,7 @@ class StaffRead(Output):
     email: str
     role: StaffRole
     active: bool
+    signed_up: Annotated[bool, Field(description="Whether he has accepted his invitation.")]
     external_ref: str | None
     metadata: Metadata
     created_at: datetime

@@ -10,6 +10,7 @@ from flatbed.tenants.kit.http import Listed, reply, required_version
 from flatbed.tenants.kit.ids import StaffId, encode
 from flatbed.tenants.kit.schemas import ExternalRef
 from flatbed.tenants.organizations import staff_service as service
+from flatbed.tenants.organizations.ports import Departures, departures
 from flatbed.tenants.organizations.schemas import (
     StaffCreate,
     StaffPage,
@@ -71,7 +72,8 @@ async def update_staff(
     body: StaffUpdate,
     version: Annotated[int, Depends(required_version)],
     call: Annotated[AgencyCall, require("tenants:manage").agency],
+    ending: Annotated[Departures, Depends(departures)],
 ) -> Response:
     """Change a staff member's data or role, or let him go."""
-    found, new_version = await service.update(call.session, staff_id, version, body)
+    found, new_version = await service.update(call.session, ending, staff_id, version, body)
     return reply(found, version=new_version)

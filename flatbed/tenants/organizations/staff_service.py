@@ -13,6 +13,7 @@ from flatbed.tenants.kit.problems import NotFoundError
 from flatbed.tenants.organizations import repository
 from flatbed.tenants.organizations.errors import EmailTakenError
 from flatbed.tenants.organizations.models import Staff
+from flatbed.tenants.organizations.ports import Departures
 from flatbed.tenants.organizations.schemas import StaffCreate, StaffPage, StaffRead, StaffUpdate
 from flatbed.tenants.organizations.service import apply
 
@@ -76,9 +77,13 @@ async def page(
 
 
 async def update(
-    session: AgencySession, staff_id: UUID, version: int, body: StaffUpdate
+    session: AgencySession,
+    departures: Departures,
+    staff_id: UUID,
+    version: int,
+    body: StaffUpdate,
 ) -> tuple[StaffRead, int]:
-    """Change what the body names.
+    """Change what the body names; ``departures`` ends what must not outlive it.
 
     Raises:
         NotFoundError: no such staff member in this realm.
@@ -94,6 +99,8 @@ async def update(
         holder = await repository.email_holder(session, body.email)
         if holder not in {None, row.id}:
             raise EmailTakenError
+    is_switched = "active" in changes and body.active != row.active
+    is_moved = "email" in changes and body.email != row.email
     apply(row, changes)
     row.updated_at = session.now()
     detail = {"fields": sorted(changes), "role": row.role, "active": row.active}
@@ -102,6 +109,10 @@ async def update(
         await session.flush()
     except IntegrityError:
         raise EmailTakenError from None
+    if is_switched:
+        await departures.switched(session, row.id)
+    if is_moved:
+        await departures.moved(session, row.id)
     return _read(row), row.version
 
 
@@ -113,6 +124,7 @@ def _read(row: Staff) -> StaffRead:
             "email": row.email,
             "role": row.role,
             "active": row.active,
+            "signed_up": row.user_id is not None,
             "external_ref": row.external_ref,
             "metadata": row.metadata_,
             "created_at": row.created_at,

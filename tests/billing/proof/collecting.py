@@ -51,11 +51,15 @@ class CollectingMachine(TillDriver, RuleBasedStateMachine):
         at=AWAIT,
     )
     def begin(self, zones: tuple[str, str], picks: list[int], at: int) -> None:
-        """A realm, two ISVs, a closed month, and an account at Stripe; the first job dies."""
+        """A realm, two ISVs, a closed month, and an account at Stripe; some of what is rare."""
         self.run(self._open(zones, picks))
-        jobs = ("dies", "all", "a day later")
-        for how in jobs[self.salt % 2 :]:
-            self.run(self._collect(how, 0, NEWEST, (at + self.salt) % 60 + 1, "pay"))
+        at = (at + self.salt) % 60 + 1
+        self._plan(Fault(FAULT_KINDS[at % len(FAULT_KINDS)], after=at % 3))
+        jobs = ("dies", "all", "a day later", "paid meanwhile", "at once")
+        for how in jobs[self.salt % 2 : 4 + self.salt % 2]:
+            self.run(self._collect(how, 0, NEWEST, at, "pay"))
+        for what in ("webhooks", "apply", "gaps"):
+            self.run(self._hear(what, 0, at))
         self.days(BUSY)
 
     @rule(

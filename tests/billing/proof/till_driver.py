@@ -25,6 +25,8 @@ BUSY = 8
 """How much every run begins with."""
 AGAIN = 5
 """Events that are applied twice more at the end of a run."""
+LONGEST_JOB, SHORTEST_JOB = 36, 12
+"""Awaits of a job that brings a new invoice to Stripe, and of one that finds it there."""
 LONGEST = 28 * DAY
 """Stripe tells of events for 30 days; what is older is the reconciliation's alone."""
 FAULT_KINDS = tuple(one for one in FaultKind if one is not FaultKind.DELAY)
@@ -178,19 +180,20 @@ class TillDriver(Driver):
                 for invoice_id in found:
                     await self.till.collect(job[0], invoice_id)
             case "dies":
-                self.tally["collector died"] += await dying(self.till.collect(*job), at)
+                self.tally["collector died"] += await dying(self.till.collect(*job), _within(at))
             case "a day later":
                 # It dies when most is done; when it is done again, its keys are forgotten.
-                died = await dying(self.till.collect(*job), 20 + at)
+                latest = LONGEST_JOB - at % (LONGEST_JOB - SHORTEST_JOB)
+                died = await dying(self.till.collect(*job), latest)
                 self.tally["collector died"] += died
                 self._wait(PRUNED)
                 await self.till.collect(*job)
             case "at once":
                 others = [self.till.collect(*job) for _ in range(1 + pick % 2)]
-                await asyncio.gather(dying(self.till.collect(*job), at), *others)
+                await asyncio.gather(dying(self.till.collect(*job), _within(at)), *others)
             case "paid meanwhile":
                 work = self.till.collect(*job)
-                await Interrupted(work, at, lambda: self._customer(pick, payment))
+                await Interrupted(work, _within(at), lambda: self._customer(pick, payment))
             case _:
                 await self.till.collect(*job)
         self.tally[f"collected {how}"] += 1
@@ -323,3 +326,8 @@ class TillDriver(Driver):
             | {"late": row["overdue_since"] is not None}
             for row in found
         ]
+
+
+def _within(at: int) -> int:
+    """An await of most jobs, or now and then one that only a long job has."""
+    return 1 + at % (LONGEST_JOB if at % 5 == 0 else SHORTEST_JOB)

@@ -57,18 +57,19 @@ class TestConflicts:
     async def test_a_deadlock_ends_with_both_done_once(
         self, client: httpx.AsyncClient, script: Script, world: World
     ) -> None:
-        both, here = asyncio.Event(), 0
+        both, begun, held = asyncio.Event(), 0, 0
         numbers = [uuid7().int % 2**62 for _ in range(2)]
 
         async def lock(session: TenantSession, number: int) -> None:
             await session.execute(select(func.pg_advisory_xact_lock(number)))
 
         async def step(session: TenantSession, run: int) -> None:
-            nonlocal here
-            order = numbers if here % 2 == 0 else numbers[::-1]
-            here += 1
+            nonlocal begun, held
+            order = numbers if begun % 2 == 0 else numbers[::-1]
+            begun += 1
             await lock(session, order[0])
-            if here >= 2:
+            held += 1
+            if held == 2:
                 both.set()
             if run == 1:
                 await both.wait()

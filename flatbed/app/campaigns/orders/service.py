@@ -29,7 +29,7 @@ from flatbed.app.campaigns.orders.schemas import (
 from flatbed.app.campaigns.orders.states import ENDED, LIVE, MOVES, Action, Actor, following, may
 from flatbed.app.campaigns.profiles import service as profiles
 from flatbed.billing.facade import PriceView, price_of, require_good_standing, tiers_to_json
-from flatbed.tenants.access.principal import Role
+from flatbed.tenants.access.principal import ISV_ROLES, Role
 from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.cursors import Cursors, Position
 from flatbed.tenants.kit.database.session import (
@@ -57,7 +57,7 @@ PLAIN: Final = frozenset(
 )
 """Members of an update that are columns of the same name."""
 ACTORS: Final[Mapping[Role, Actor]] = MappingProxyType(
-    {Role.ISV_CLIENT: Actor.ISV, Role.LEAD: Actor.LEAD}
+    {**dict.fromkeys(ISV_ROLES, Actor.ISV), Role.LEAD: Actor.LEAD}
 )
 ALWAYS: Final = frozenset({"name", "continue_after_fill", "external_ref", "metadata"})
 ROOM: Final = frozenset({"caps", "continue_after_fill"})

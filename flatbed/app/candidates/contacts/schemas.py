@@ -9,6 +9,7 @@ from flatbed.app.candidates.records.fields import Channel
 from flatbed.app.ids import CandidateId, ChannelRightId, ContactId, ObjectionId
 from flatbed.tenants.kit.cursors import Page
 from flatbed.tenants.kit.schemas import (
+    LONGEST_EMAIL,
     Code,
     CountryCode,
     ExternalRef,
@@ -20,7 +21,7 @@ from flatbed.tenants.kit.schemas import (
     unset,
 )
 
-Email = Annotated[EmailStr, Field(max_length=254), AfterValidator(storable)]
+Email = Annotated[EmailStr, Field(max_length=LONGEST_EMAIL), AfterValidator(storable)]
 Phone = Annotated[
     str,
     Field(pattern=r"^\+[1-9][0-9]{6,14}$", description="E.164.", examples=["+4930123456"]),

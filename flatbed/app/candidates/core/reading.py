@@ -22,7 +22,7 @@ from flatbed.app.candidates.rules.initiative import (
 )
 from flatbed.app.candidates.rules.situation import Situation
 from flatbed.app.candidates.rules.stages import Stage, Status
-from flatbed.tenants.access.principal import Principal, Role
+from flatbed.tenants.access.principal import Principal
 
 
 def read(row: Candidate, company: TenantCompany, principal: Principal) -> CandidateRead:
@@ -44,7 +44,7 @@ def read(row: Candidate, company: TenantCompany, principal: Principal) -> Candid
         exited_at=row.exited_at,
         core_argument=row.core_argument,
         next_due_at=row.next_due_at,
-        hunter_id=None if principal.role is Role.ISV_CLIENT else row.hunter_id,
+        hunter_id=None if principal.role.of_isv else row.hunter_id,
         external_ref=row.external_ref,
         metadata=row.metadata_,
         created_at=row.created_at,

@@ -58,7 +58,7 @@ async def page(
     Raises:
         InvalidError: an ISV asks for a hunter: it is not told who works what.
     """
-    if filters.hunter_id is not None and principal.role is Role.ISV_CLIENT:
+    if filters.hunter_id is not None and principal.role.of_isv:
         raise InvalidError.at("query:hunter_id", "agency-only", "Only the agency filters by it.")
     window = cursors.window(cursor, limit)
     rows = await repository.page(session, window, filters)

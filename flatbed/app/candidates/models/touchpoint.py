@@ -24,7 +24,8 @@ from flatbed.tenants.kit.database.tables import Base
 class Touchpoint(CandidateRow, Base):
     """One contact in either direction as recorded; never changed, verdicts are appended.
 
-    ``client_id`` is the OAuth client that sent it: its own references are unique.
+    ``client_id`` is who sent it, the OAuth client or one person at it (``Principal.key_owner``):
+    his own references are unique.
     """
 
     __tablename__ = "touchpoint"

@@ -155,6 +155,6 @@ def _read(row: TransitionRow, principal: Principal) -> TransitionRead:
         override_reason=row.override_reason,
         criteria=criteria.shown(row.criteria),
         rubric_version=row.rubric_version,
-        actor=None if principal.role is Role.ISV_CLIENT else row.actor,
+        actor=None if principal.role.of_isv else row.actor,
         at=row.at,
     )

@@ -21,7 +21,7 @@ from flatbed.app.candidates.rules.snapshot import Author, PlanName
 from flatbed.app.candidates.rules.touches import Side, TouchClass
 from flatbed.app.candidates.touchpoints import repository as touchpoints
 from flatbed.app.candidates.touchpoints.reading import judged
-from flatbed.tenants.access.principal import Principal, Role
+from flatbed.tenants.access.principal import ISV_ROLES, Principal, Role
 from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
 from flatbed.tenants.kit.ids import encode, uuid7
@@ -31,7 +31,7 @@ LONGEST_HISTORY: Final = 200
 AUTHORS: Final = {
     Role.HUNTER: frozenset({Author.PARTNER, Author.HUNTER}),
     Role.LEAD: frozenset({Author.PARTNER, Author.HUNTER}),
-    Role.ISV_CLIENT: frozenset({Author.PARTNER, Author.ISV}),
+    **dict.fromkeys(ISV_ROLES, frozenset({Author.PARTNER, Author.ISV})),
 }
 
 

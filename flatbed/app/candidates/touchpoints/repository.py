@@ -33,7 +33,7 @@ async def candidate_of(session: TenantReadSession, touchpoint_id: UUID) -> UUID 
 async def by_reference(
     session: TenantReadSession, client_id: UUID, external_ref: str
 ) -> Touchpoint | None:
-    """What this client has sent under its reference."""
+    """What this client, or this person at a client, has sent under its reference."""
     statement = select(Touchpoint).where(
         Touchpoint.tenant_id == session.tenant_id,
         Touchpoint.client_id == client_id,

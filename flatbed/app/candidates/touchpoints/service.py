@@ -31,7 +31,7 @@ from flatbed.app.candidates.touchpoints.schemas import (
     TouchpointPage,
     TouchpointRead,
 )
-from flatbed.tenants.access.principal import Principal, Role
+from flatbed.tenants.access.principal import ISV_ROLES, Principal, Role
 from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.cursors import Cursors, Position
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
@@ -46,7 +46,7 @@ SIDES = {
     Role.HUNTER: AGENCY_SIDES,
     Role.LEAD: AGENCY_SIDES,
     Role.AGENCY_CLIENT: AGENCY_SIDES,
-    Role.ISV_CLIENT: frozenset({Side.PARTNER, Side.ISV}),
+    **dict.fromkeys(ISV_ROLES, frozenset({Side.PARTNER, Side.ISV})),
 }
 
 
@@ -138,7 +138,7 @@ def _row(
         in_reply_to=body.in_reply_to,
         unrequested_ask=body.unrequested_ask,
         recorded_by=session.caller.actor,
-        client_id=principal.client_id,
+        client_id=principal.key_owner,
         external_ref=body.external_ref,
         metadata_=body.metadata,
     )

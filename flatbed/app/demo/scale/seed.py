@@ -37,7 +37,7 @@ from flatbed.tenants.kit.database.engine import Database
 from flatbed.tenants.kit.database.session import Caller, TenantSession
 from flatbed.tenants.kit.ids import decode, uuid7
 from flatbed.tenants.kit.sealing import seal_agency, seal_tenant
-from flatbed.tenants.oauth.first_client import create_realm
+from flatbed.tenants.oauth.clients.first_client import create_realm
 from flatbed.tenants.organizations import service as organizations
 from flatbed.tenants.organizations import staff_service
 from flatbed.tenants.organizations.schemas import OrganizationCreate, StaffCreate

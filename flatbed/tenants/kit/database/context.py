@@ -1,6 +1,6 @@
 """What a transaction may see: fixed when it begins, for that transaction alone.
 
-Source: architecture.md, "Planes"; reliability.md, "Isolation is the database's job".
+Which plane a transaction is of decides what row-level security shows it (decision 3).
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,7 @@
 
 ``async with database.tenant(...) as session`` is one transaction: committed when the block ends,
 rolled back on any error, and its connection thrown away when the block is cancelled, since a
-cancelled connection may still hold an unread reply (incidents, reliability.md).
+cancelled connection may still hold an unread reply.
 """
 
 import asyncio
@@ -210,12 +210,17 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def login(self, *, caller: Caller) -> AsyncIterator[LoginSession]:
-        """A transaction that sees clients and keys, and nothing else; a request may repeat it."""
+    async def login(
+        self, *, caller: Caller, repeatable: bool = True
+    ) -> AsyncIterator[LoginSession]:
+        """A transaction that sees clients, people and keys, and nothing else.
+
+        ``repeatable`` as in :meth:`agency`: false where what it does must not be done twice.
+        """
         session = LoginSession(
             self.engine, context=Context(Plane.LOGIN), caller=caller, clock=Clock()
         )
-        async with _transaction(session, repeatable=True):
+        async with _transaction(session, repeatable=repeatable):
             yield session
 
     @asynccontextmanager

@@ -131,6 +131,11 @@ def policy(
     op.execute(" ".join(parts))
 
 
+def drop_policy(table: str, name: str) -> None:
+    """Take a policy of `policy` away again."""
+    op.execute(f"DROP POLICY {name} ON {table}")
+
+
 def grant(table: str, letters: str, update_only: Sequence[str] = ()) -> None:
     """Grant the program the rights of these letters; updates of the named columns only, if any."""
     unknown = set(letters) - set(_RIGHTS)

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self, TypeVar, cast
 from uuid import UUID
 
 from sqlalchemy import Connection, Insert, event, insert, text
@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.database.connection import BoundConnection
-from flatbed.tenants.kit.database.context import Context, Plane
+from flatbed.tenants.kit.database.context import CandidateRange, Context, Plane
 from flatbed.tenants.kit.database.tables import Base, table_of
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 
@@ -27,13 +27,16 @@ from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 class Caller:
     """Who acts, for the audit: never a name or an address, only ids.
 
-    ``actor`` is ``client:client_…``, ``staff:staff_…`` or ``system:<job>``; ``client_id`` is the
-    OAuth client behind a request, None in jobs.
+    ``actor`` is ``client:client_…``, ``staff:staff_…``, ``member:mem_…`` or ``system:<job>``;
+    ``key_owner`` is whose idempotency keys a request uses, None in jobs.
     """
 
     actor: str
     request_id: str
-    client_id: UUID | None = None
+    key_owner: UUID | None = None
+
+
+S = TypeVar("S", bound="PlaneSession")
 
 
 class BoundSession(Session):
@@ -156,6 +159,11 @@ class AgencySession(AgencyReadSession):
     """One realm's agency plane, to read and write."""
 
 
+EitherReadSession = TenantReadSession | AgencyReadSession
+EitherSession = TenantSession | AgencySession
+"""One ISV's rows or the agency plane: of what both can manage, each what row security shows it."""
+
+
 class LoginSession(PlaneSession):
     """Clients, secrets and keys, before a token is known."""
 
@@ -220,6 +228,60 @@ async def _plane(session: TenantReadSession) -> AsyncIterator[None]:
 async def _switch(session: TenantReadSession, plane: Plane) -> None:
     await session.flush()
     await session.execute(text(f"SET LOCAL flatbed.plane = '{plane.value}'"))
+
+
+@asynccontextmanager
+async def agency_of_login(
+    session: LoginSession, realm_id: UUID, clock: Clock, actor: str
+) -> AsyncIterator[AgencySession]:
+    """Step into a realm's agency plane inside a login, until the block ends.
+
+    Login's own rows are out of sight meanwhile. Whoever signs in has no token that would name the
+    realm: what says so is a row of the login plane. ``actor`` is the name in the audit. Errors as
+    in :func:`agency_plane`.
+    """
+    context = Context(Plane.AGENCY, realm_id)
+    async with _elsewhere(session, AgencySession, context, clock, actor) as inside:
+        yield inside
+
+
+@asynccontextmanager
+async def tenant_of_login(
+    session: LoginSession, realm_id: UUID, tenant_id: UUID, clock: Clock, actor: str
+) -> AsyncIterator[TenantSession]:
+    """As :func:`agency_of_login`, into one ISV's rows."""
+    context = Context(Plane.NONE, realm_id, tenant_id, CandidateRange.whole())
+    async with _elsewhere(session, TenantSession, context, clock, actor) as inside:
+        yield inside
+
+
+async def _step(session: LoginSession, context: Context) -> None:
+    # Before the statements: whatever begins anew begins where we are.
+    session.sync_session.context = context
+    for statement in context.statements().split("; "):
+        await session.execute(text(statement))
+
+
+@asynccontextmanager
+async def _elsewhere(
+    session: LoginSession, kind: type[S], context: Context, clock: Clock, actor: str
+) -> AsyncIterator[S]:
+    if session.in_nested_transaction():
+        raise SavepointError
+    login = session.context
+    try:
+        await session.flush()
+        await _step(session, context)
+        inside = kind.borrow(session)
+        inside.clock, inside.caller = clock, Caller(actor, session.caller.request_id)
+        yield inside
+        if session.in_nested_transaction():
+            raise SavepointError
+        await session.flush()
+        await _step(session, login)
+    except BaseException:
+        session.sync_session.doomed = True
+        raise
 
 
 def options(session: PlaneSession) -> dict[str, Any]:

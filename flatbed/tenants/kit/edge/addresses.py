@@ -1,5 +1,6 @@
 """From which address a request comes, as far as it can be believed."""
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from starlette.requests import Request
@@ -17,6 +18,7 @@ def caller_address(request: Request) -> Address | None:
     return None if request.client is None else address_of(request.client.host)
 
 
+@lru_cache(maxsize=1024)
 def address_of(text: str) -> Address | None:
     """The address; an IPv4 address that came over an IPv6 socket is the IPv4 address that it is."""
     try:

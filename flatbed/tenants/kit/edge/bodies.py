@@ -1,7 +1,7 @@
 """Request bodies: read whole before anything else happens, and refused where readers disagree.
 
 A bare route would take a repeated member, UTF-16 or NaN, and answer deep nesting with an error of
-its own. The limits are those of reliability.md.
+its own.
 """
 
 import asyncio
