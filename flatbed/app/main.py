@@ -24,6 +24,7 @@ from flatbed.tenants.kit.metrics import PoolCollector
 from flatbed.tenants.oauth import endpoints
 from flatbed.tenants.oauth.pages import router as authorizing
 from flatbed.tenants.pages.pages import Pages
+from flatbed.tenants.pages.route import where_pages_are
 from flatbed.tenants.pages.router import router as pages
 from flatbed.tenants.people.pages.router import router as people_pages
 
@@ -90,7 +91,7 @@ def create_app(open_program: Callable[[], Program], lifecycle: Lifecycle | None 
     app.router.routes.append(_metrics_route(app))
     openapi.install(app)
     app.add_middleware(RetryLayer)
-    app.add_middleware(AdmissionLayer, free=FREE)
+    app.add_middleware(AdmissionLayer, free=FREE, refuse=where_pages_are(people_pages, authorizing))
     app.add_middleware(BodyLayer)
     app.add_middleware(RequestLayer)
     app.add_middleware(MetricsLayer)

@@ -1,9 +1,9 @@
 """The edge of HTTP: replies with their ETag, preconditions, and the one handler of problems."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import structlog
@@ -168,8 +168,22 @@ BY_SQLSTATE: Mapping[str, type[Problem]] = {
 }
 
 
+Show = Callable[[Problem, Request], Response]
+_SHOW: Final = "show_problem"
+
+
+def show_as(request: Request, show: Show) -> None:
+    """Let ``show`` answer what goes wrong with this request, instead of :func:`render`."""
+    setattr(request.state, _SHOW, show)
+
+
+def _shown(problem: Problem, request: Request) -> Response:
+    show: Show = getattr(request.state, _SHOW, render)
+    return show(problem, request)
+
+
 def render(problem: Problem, request: Request) -> Response:
-    """The one way in which a problem becomes a response."""
+    """The way in which a problem becomes a document."""
     request_id = getattr(request.state, "request_id", "")
     body: dict[str, Any] = {
         **problem.extra,
@@ -183,12 +197,20 @@ def render(problem: Problem, request: Request) -> Response:
             {"pointer": e.pointer, "code": e.code, "message": e.message} for e in problem.errors
         ],
     }
+    return Response(
+        canonical(_jsonable(body)),
+        problem.status,
+        headers=headers_of(problem),
+        media_type=PROBLEM_TYPE,
+    )
+
+
+def headers_of(problem: Problem) -> dict[str, str]:
+    """What a problem's answer says in its headers, whatever its body is."""
     headers = dict(problem.headers)
     if problem.status == UnavailableError.status:
         headers.setdefault("Retry-After", "1")
-    return Response(
-        canonical(_jsonable(body)), problem.status, headers=headers, media_type=PROBLEM_TYPE
-    )
+    return headers
 
 
 def _jsonable(value: Any) -> Any:  # noqa: ANN401 - JSON's own type
@@ -252,18 +274,18 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Problem)
     async def problem(request: Request, error: Problem) -> Response:
-        return render(error, request)
+        return _shown(error, request)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        return render(from_validation(error), request)
+        return _shown(from_validation(error), request)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         headers = dict(error.headers or {})
         if error.status_code == MethodNotAllowedError.status:
             headers["Allow"] = ", ".join(_methods(request))
-        return render(from_framework(error.status_code)(headers=headers), request)
+        return _shown(from_framework(error.status_code)(headers=headers), request)
 
     @app.exception_handler(SQLAlchemyError)
     async def database(request: Request, error: SQLAlchemyError) -> Response:
@@ -276,7 +298,7 @@ def install(app: FastAPI) -> None:
             trail=trail(error)["trail"],
         )
         request.scope.setdefault("state", {})[AGAIN] = _again(error)
-        return render(found, request)
+        return _shown(found, request)
 
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

@@ -3,23 +3,24 @@
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
+from starlette.routing import Match
 
 from flatbed.tenants.kit.edge.forms import MalformedFormError
-from flatbed.tenants.kit.problems import Problem
+from flatbed.tenants.kit.http import Show, headers_of, render, show_as
+from flatbed.tenants.kit.problems import OutcomeUnknownError, Problem
 from flatbed.tenants.pages.csrf import ForgedFormError
 from flatbed.tenants.pages.pages import Pages, see_other
 
+BAD_REQUEST: Final = 400
 _KEYS: Final = {
-    400: "refused.malformed",
+    BAD_REQUEST: "refused.malformed",
     403: "refused.forbidden",
     404: "refused.missing",
     429: "refused.too_many",
     503: "refused.busy",
 }
-_OTHER: Final = "refused.other"
-BAD_REQUEST: Final = 400
 
 
 class Elsewhere(Exception):
@@ -47,6 +48,29 @@ def refused(
     )
 
 
+def _as_page(problem: Problem, request: Request) -> Response:
+    match problem:
+        case ForgedFormError():
+            key = "refused.forged"
+        case OutcomeUnknownError():
+            key = "refused.unknown"
+        case _:
+            key = _KEYS.get(problem.status, "refused.other")
+    return refused(request, problem.status, key, headers_of(problem))
+
+
+def where_pages_are(*routers: APIRouter) -> Show:
+    """How to answer a request that was not routed yet: by a page where these routers have one."""
+    routes = [route for router in routers for route in router.routes]
+
+    def show(problem: Problem, request: Request) -> Response:
+        # A copy each: a route that matches writes into it.
+        is_page = any(route.matches(dict(request.scope))[0] is Match.FULL for route in routes)
+        return (_as_page if is_page else render)(problem, request)
+
+    return show
+
+
 class PageRoute(APIRoute):
     """Answers what an endpoint refuses with a page in the person's language."""
 
@@ -55,16 +79,12 @@ class PageRoute(APIRoute):
         answer = super().get_route_handler()
 
         async def answered(request: Request) -> Response:
+            show_as(request, _as_page)
             try:
                 return await answer(request)
             except Elsewhere as error:
                 return see_other(error.place)
             except MalformedFormError:
                 return refused(request, BAD_REQUEST, _KEYS[BAD_REQUEST])
-            except ForgedFormError as error:
-                return refused(request, error.status, "refused.forged")
-            except Problem as error:
-                key = _KEYS.get(error.status, _OTHER)
-                return refused(request, error.status, key, dict(error.headers or {}))
 
         return answered

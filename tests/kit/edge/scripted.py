@@ -17,7 +17,7 @@ from flatbed.tenants.access.require import require
 from flatbed.tenants.kit.after_commit import AfterCommit
 from flatbed.tenants.kit.audit import mutation
 from flatbed.tenants.kit.database.kernel_tables import AuditPending
-from flatbed.tenants.kit.database.session import TenantSession
+from flatbed.tenants.kit.database.session import LoginSession, TenantSession
 from flatbed.tenants.kit.database.urls import Plain
 from flatbed.tenants.kit.edge.bodies import BodyLayer
 from flatbed.tenants.kit.edge.retries import RetryLayer
@@ -111,7 +111,7 @@ async def effects(world: World) -> int:
         return await session.scalar(select(func.count()).select_from(AuditPending)) or 0
 
 
-async def fail(session: TenantSession, sqlstate: str) -> None:
+async def fail(session: TenantSession | LoginSession, sqlstate: str) -> None:
     await session.execute(
         text(f"DO $$ BEGIN RAISE EXCEPTION 'canary' USING ERRCODE = '{sqlstate}'; END $$")
     )

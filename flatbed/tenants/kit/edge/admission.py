@@ -13,7 +13,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from flatbed.tenants.kit.http import render
+from flatbed.tenants.kit.http import Show, render
 from flatbed.tenants.kit.problems import UnavailableError
 
 SECONDS: Final = 0.25
@@ -89,13 +89,20 @@ class AdmissionLayer:
         app: the application.
         admission: None: ``app.state.admission`` of the application that serves the request.
         free: paths that need no database; one that ends in a slash stands for all below it.
+        refuse: answers a request that found no permit in time.
     """
 
     def __init__(
-        self, app: ASGIApp, *, admission: Admission | None = None, free: Collection[str] = ()
+        self,
+        app: ASGIApp,
+        *,
+        admission: Admission | None = None,
+        free: Collection[str] = (),
+        refuse: Show = render,
     ) -> None:
         self.app = app
         self._admission = admission
+        self._refuse = refuse
         self._free = frozenset(free)
         self._free_below = tuple(path for path in free if path.endswith("/"))
 
@@ -109,7 +116,7 @@ class AdmissionLayer:
         if not admission.take() and not await _in_turn(admission, client):
             if not client.is_gone:
                 admission.shed_total += 1
-                await render(UnavailableError(), Request(scope))(scope, receive, send)
+                await self._refuse(UnavailableError(), Request(scope))(scope, receive, send)
             return
         holds = True
 
