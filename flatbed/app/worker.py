@@ -77,7 +77,9 @@ async def run_worker(
     database, handlers = program.database, program.deadlines
     jobs = {**program.jobs, SWEEP: _sweeping(database, handlers)}
     gaps = GapFiller(program.collector)
-    pollers = [Poller(database, handlers, topics=(topic,)) for topic in (DEADLINE, SEAL)]
+    pollers = [
+        Poller(database, handlers, topics=(topic,), over=stop.is_set) for topic in (DEADLINE, SEAL)
+    ]
 
     async def answer(poller: Poller) -> timedelta:
         answered, _ = await poller.poll()

@@ -26,6 +26,7 @@ from flatbed.tenants.kit.realms import RealmKind
 from flatbed.tenants.kit.settings import KernelSettings
 from flatbed.tenants.oauth.clients.first_client import create_realm
 from tests.support.apps import Pool
+from tests.support.engines import handed_on
 from tests.support.people import Lender, People
 from tests.support.postgres import TestDatabase
 from tests.support.till import with_stripe
@@ -328,8 +329,9 @@ async def _client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 async def new_world(database: TestDatabase, *, kind: RealmKind = "sandbox") -> AsyncIterator[World]:
     """A fresh realm on a running program."""
     program = with_stripe(build(settings_for(database)))
-    async with serving(program) as http:
-        yield await open_world(program, http, kind)
+    with handed_on(program.database):
+        async with serving(program) as http:
+            yield await open_world(program, http, kind)
 
 
 async def open_world(program: Program, http: httpx.AsyncClient, kind: RealmKind) -> World:

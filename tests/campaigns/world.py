@@ -27,7 +27,7 @@ from flatbed.tenants.access.scopes import SCOPES
 from flatbed.tenants.kit import http
 from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.crypto import Keyring
-from flatbed.tenants.kit.database.engine import Database, create_engine
+from flatbed.tenants.kit.database.engine import Database
 from flatbed.tenants.kit.database.kernel_tables import Realm
 from flatbed.tenants.kit.database.session import (
     AgencyReadSession,
@@ -42,6 +42,7 @@ from flatbed.tenants.kit.problems import UnauthenticatedError
 from flatbed.tenants.organizations.models import Organization
 from flatbed.tenants.organizations.service import RealmTenants
 from tests.support.apps import Pool
+from tests.support.engines import opened
 from tests.support.postgres import TestDatabase
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -337,24 +338,25 @@ APPS = Pool(_application)
 @asynccontextmanager
 async def new_world(database: TestDatabase) -> AsyncIterator[World]:
     """A realm with an ISV, an ISV client and a lead."""
-    found = Database(create_engine(database.app_url, pool_size=4))
     ports = Ports(Clock().at(START))
     keyring = Keyring(b"a secret of at least thirty-two bytes")
-    with APPS.borrowed() as app:
-        app.state.gate = Gate(found, keyring, PERMISSIONS, ports, RealmTenants(), ports)
-        app.state.program = SimpleNamespace(worked_candidates=ports)
-        realm_id, tenant_id = uuid7(), uuid7()
-        async with found.agency(realm_id=realm_id, caller=CALLER, clock=ports.clock) as session:
-            slug = f"realm-{realm_id.hex}"
-            session.add(Realm(id=realm_id, kind="sandbox", slug=slug, name="R", created_at=START))
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test.example") as client:
-            nobody = Client(client, "")
-            world = World(found, client, realm_id, tenant_id, ports, nobody, nobody)
-            await world._organization(tenant_id)
-            world.isv = world.client(Role.ISV_CLIENT)
-            world.lead = world.client(Role.LEAD)
-            try:
+    async with opened(database.app_url, pool_size=4) as found:
+        with APPS.borrowed() as app:
+            app.state.gate = Gate(found, keyring, PERMISSIONS, ports, RealmTenants(), ports)
+            app.state.program = SimpleNamespace(worked_candidates=ports)
+            realm_id, tenant_id = uuid7(), uuid7()
+            async with found.agency(realm_id=realm_id, caller=CALLER, clock=ports.clock) as session:
+                slug = f"realm-{realm_id.hex}"
+                session.add(
+                    Realm(id=realm_id, kind="sandbox", slug=slug, name="R", created_at=START)
+                )
+            transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://test.example"
+            ) as client:
+                nobody = Client(client, "")
+                world = World(found, client, realm_id, tenant_id, ports, nobody, nobody)
+                await world._organization(tenant_id)
+                world.isv = world.client(Role.ISV_CLIENT)
+                world.lead = world.client(Role.LEAD)
                 yield world
-            finally:
-                await found.close()

@@ -31,7 +31,7 @@ from flatbed.tenants.access.scopes import SCOPES, SIGNALS
 from flatbed.tenants.kit import http
 from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.crypto import Keyring
-from flatbed.tenants.kit.database.engine import Database, create_engine
+from flatbed.tenants.kit.database.engine import Database
 from flatbed.tenants.kit.database.kernel_tables import AuditPending, EventPending, Realm
 from flatbed.tenants.kit.database.session import AgencyReadSession, TenantSession
 from flatbed.tenants.kit.edge.addresses import Address
@@ -40,6 +40,7 @@ from flatbed.tenants.kit.ids import decode, encode, uuid7
 from flatbed.tenants.organizations.service import RealmTenants
 from tests.candidates.records_rows import CALLER, add_campaign, add_candidate
 from tests.support.apps import Pool
+from tests.support.engines import opened
 from tests.support.postgres import TestDatabase
 
 NOW = datetime(2026, 3, 11, 10, tzinfo=UTC)
@@ -302,24 +303,23 @@ APPS = Pool(_application)
 @asynccontextmanager
 async def new_room(database: TestDatabase) -> AsyncIterator[Room]:
     """A fresh realm with one candidate."""
-    found = Database(create_engine(database.app_url, pool_size=4))
     ports = Ports(Clock().at(NOW))
     keyring = Keyring(b"a secret of at least thirty-two bytes")
-    with APPS.borrowed() as app:
-        app.state.gate = Gate(found, keyring, PERMISSIONS, ports, RealmTenants(), ports)
-        app.state.program = SimpleNamespace(late_pushes=ports)
-        realm_id, tenant_id = uuid7(), uuid7()
-        async with found.agency(realm_id=realm_id, caller=CALLER, clock=ports.clock) as session:
-            slug = f"realm-{realm_id.hex}"
-            session.add(Realm(id=realm_id, kind="sandbox", slug=slug, name="R", created_at=NOW))
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test.example") as client:
-            room = Room(found, client, ports, realm_id, tenant_id)
-            try:
+    async with opened(database.app_url, pool_size=4) as found:
+        with APPS.borrowed() as app:
+            app.state.gate = Gate(found, keyring, PERMISSIONS, ports, RealmTenants(), ports)
+            app.state.program = SimpleNamespace(late_pushes=ports)
+            realm_id, tenant_id = uuid7(), uuid7()
+            async with found.agency(realm_id=realm_id, caller=CALLER, clock=ports.clock) as session:
+                slug = f"realm-{realm_id.hex}"
+                session.add(Realm(id=realm_id, kind="sandbox", slug=slug, name="R", created_at=NOW))
+            transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://test.example"
+            ) as client:
+                room = Room(found, client, ports, realm_id, tenant_id)
                 await room.begin()
                 yield room
-            finally:
-                await found.close()
 
 
 @pytest_asyncio.fixture

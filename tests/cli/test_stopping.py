@@ -178,10 +178,12 @@ class TestServe:
 
 class TestWorker:
     def test_it_shows_its_figures_to_this_machine_and_stops_in_order(
-        self, database: TestDatabase
+        self, database: TestDatabase, folder: Path
     ) -> None:
+        """In time, whatever the tests before have left to do; their mails go into the folder."""
         port = _free_port()
-        process = _start("worker", "--metrics-port", str(port), **_deployment(database))
+        settings = {**_deployment(database), "data_dir": str(folder)}
+        process = _start("worker", "--metrics-port", str(port), **settings)
         try:
             _wait(f"http://127.0.0.1:{port}/metrics")
             text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
@@ -194,10 +196,11 @@ class TestWorker:
             process.kill()
             process.wait()
 
-    def test_a_port_that_is_taken_is_told(self, database: TestDatabase) -> None:
+    def test_a_port_that_is_taken_is_told(self, database: TestDatabase, folder: Path) -> None:
+        settings = {**_deployment(database), "data_dir": str(folder)}
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = str(taken.getsockname()[1])
-            process = _start("worker", "--metrics-port", port, **_deployment(database))
+            process = _start("worker", "--metrics-port", port, **settings)
             assert process.wait(30) == 3
 
 

@@ -17,10 +17,8 @@ from tests.support.postgres import TestDatabase
 
 @pytest_asyncio.fixture
 async def house(database: TestDatabase) -> AsyncIterator[House]:
-    _, house = await open_house(database.app_url)
-    yield house
-    await house.http.aclose()
-    await house.database.close()
+    async with open_house(database.app_url) as house:
+        yield house
 
 
 @pytest_asyncio.fixture

@@ -1,6 +1,7 @@
 """A small application with the identity routers only, and the calls that its tests make."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from secrets import randbits
 from typing import Any
@@ -15,7 +16,7 @@ from flatbed.tenants.access.require import Gate
 from flatbed.tenants.kit import http
 from flatbed.tenants.kit.clock import Clock
 from flatbed.tenants.kit.crypto import Keyring
-from flatbed.tenants.kit.database.engine import Database, create_engine
+from flatbed.tenants.kit.database.engine import Database
 from flatbed.tenants.kit.database.session import AgencyReadSession, Caller
 from flatbed.tenants.kit.edge.requests import RequestLayer
 from flatbed.tenants.kit.ids import uuid7
@@ -34,6 +35,8 @@ from flatbed.tenants.pages.pages import Pages
 from flatbed.tenants.people.pages.router import router as people
 from flatbed.tenants.people.wiring import People
 from tests.api.support import SECRET
+from tests.support.apps import Pool
+from tests.support.engines import opened
 
 ISSUER = "http://127.0.0.1:8080"
 SECRET_KEY = SECRET.encode()
@@ -173,40 +176,48 @@ class House:
             return await self.oauth.authenticator.principal(session, claims, None)
 
 
-async def open_house(app_url: str) -> tuple[FastAPI, House]:
-    """The application on this database, with a fresh sandbox realm."""
-    database = Database(create_engine(app_url, pool_size=5))
-    keyring = Keyring(SECRET_KEY)
-    ticks = Ticks()
-    oauth = build_oauth(
-        database,
-        keyring,
-        KernelSettings(public_url=ISSUER),
-        PERMISSIONS,
-        RememberedClients(keyring, ticks),
-    )
-    await ensure_signing_key(database, keyring)
-    realm = await create_realm(
-        database, keyring, PERMISSIONS, name="Test", slug=f"t-{uuid7().hex}", kind="sandbox"
-    )
+def _application() -> FastAPI:
     app = FastAPI()
     http.install(app)
     for router in (oauth_endpoints, oauth_pages, oauth_clients, organizations, staff, people):
         app.include_router(router)
     app.add_middleware(RequestLayer)
-    app.state.oauth = oauth
-    app.state.pages = Pages.of(keyring, ISSUER)
-    app.state.people = People.of(database, keyring, Ending())
-    app.state.gate = Gate(
-        database=database,
-        keyring=keyring,
-        permissions=PERMISSIONS,
-        authenticator=oauth.authenticator,
-        tenants=RealmTenants(),
-        assignments=NoAssignments(),
-    )
-    # A network of its own: what failed elsewhere does not count here.
-    network = (f"2001:db8:{randbits(16):x}:{randbits(8):x}00::1", 4711)
-    transport = httpx.ASGITransport(app=app, client=network)
-    client = httpx.AsyncClient(transport=transport, base_url="http://test")
-    return app, House(app, client, database, keyring, oauth, realm, ticks)
+    return app
+
+
+APPS = Pool(_application)
+
+
+@asynccontextmanager
+async def open_house(app_url: str) -> AsyncIterator[House]:
+    """The application on this database, with a fresh sandbox realm."""
+    keyring, ticks = Keyring(SECRET_KEY), Ticks()
+    async with opened(app_url, pool_size=5) as database:
+        oauth = build_oauth(
+            database,
+            keyring,
+            KernelSettings(public_url=ISSUER),
+            PERMISSIONS,
+            RememberedClients(keyring, ticks),
+        )
+        await ensure_signing_key(database, keyring)
+        realm = await create_realm(
+            database, keyring, PERMISSIONS, name="Test", slug=f"t-{uuid7().hex}", kind="sandbox"
+        )
+        with APPS.borrowed() as app:
+            app.state.oauth = oauth
+            app.state.pages = Pages.of(keyring, ISSUER)
+            app.state.people = People.of(database, keyring, Ending())
+            app.state.gate = Gate(
+                database=database,
+                keyring=keyring,
+                permissions=PERMISSIONS,
+                authenticator=oauth.authenticator,
+                tenants=RealmTenants(),
+                assignments=NoAssignments(),
+            )
+            # A network of its own: what failed elsewhere does not count here.
+            network = (f"2001:db8:{randbits(16):x}:{randbits(8):x}00::1", 4711)
+            transport = httpx.ASGITransport(app=app, client=network)
+            async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+                yield House(app, client, database, keyring, oauth, realm, ticks)

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from flatbed.tenants.kit.clock import Clock, system_now
 from flatbed.tenants.kit.database.context import CandidateRange
-from flatbed.tenants.kit.database.engine import Database, create_engine
+from flatbed.tenants.kit.database.engine import Database
 from flatbed.tenants.kit.database.kernel_tables import Realm
 from flatbed.tenants.kit.database.session import (
     AgencySession,
@@ -21,6 +21,7 @@ from flatbed.tenants.kit.database.session import (
     WorkerSession,
 )
 from flatbed.tenants.kit.ids import uuid7
+from tests.support.engines import opened
 from tests.support.postgres import TestDatabase
 
 CALLER = Caller("client:test", "req_test")
@@ -92,13 +93,8 @@ class World:
 
 @pytest_asyncio.fixture
 async def world(database: TestDatabase) -> AsyncIterator[World]:
-    made = World(
-        database.app_url,
-        Database(create_engine(database.app_url, pool_size=20, pool_timeout=20)),
-        uuid7(),
-        (uuid7(), uuid7()),
-    )
-    await made.open_realm(made.realm_id)
-    yield made
-    await made.database.close()
+    async with opened(database.app_url, pool_size=20, pool_timeout=20) as found:
+        made = World(database.app_url, found, uuid7(), (uuid7(), uuid7()))
+        await made.open_realm(made.realm_id)
+        yield made
     await asyncio.sleep(0)

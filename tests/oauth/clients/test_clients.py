@@ -24,10 +24,8 @@ AGENCY = {"kind": "agency"}
 @pytest_asyncio.fixture
 async def neighbour(database: TestDatabase) -> AsyncIterator[House]:
     """Another realm of the same deployment."""
-    _, house = await open_house(database.app_url)
-    yield house
-    await house.http.aclose()
-    await house.database.close()
+    async with open_house(database.app_url) as house:
+        yield house
 
 
 def body(owner: Any = AGENCY, scopes: Any = ("clients:manage",), **more: Any) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """People, applications, grants, codes and refresh tokens, made as rows: tests ask what they do."""
 
+import asyncio
 import hashlib
 from base64 import urlsafe_b64encode
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +23,7 @@ VERIFIER = "v" * 43
 REDIRECT = "https://app.example.org/callback"
 LOOPBACK = "http://127.0.0.1/callback"
 DAYS_180 = timedelta(days=180)
+AT_ONCE = 8
 
 
 def challenge_of(verifier: str) -> str:
@@ -308,6 +310,20 @@ class Folk:
     async def refresh(self, application: Application, token: str, **more: str) -> httpx.Response:
         form = {"grant_type": "refresh_token", "refresh_token": token}
         return await self.post("/oauth/token", application, form | more)
+
+    async def at_once(self, send: Callable[[], Awaitable[httpx.Response]]) -> list[httpx.Response]:
+        """Eight of them at the same time, each until it is decided.
+
+        A machine that stands still for longer than a lock may take is told so (503, nothing was
+        changed); the client then sends the request again.
+        """
+
+        async def decided() -> httpx.Response:
+            while (reply := await send()).status_code == httpx.codes.SERVICE_UNAVAILABLE:
+                assert reply.headers["retry-after"] == "1"
+            return reply
+
+        return await asyncio.gather(*(decided() for _ in range(AT_ONCE)))
 
     async def whoami(self, token: str) -> httpx.Response:
         """A request that any good token of a person with `openid` may make."""

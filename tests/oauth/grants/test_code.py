@@ -1,9 +1,9 @@
 """authorization_code at the token endpoint."""
 
-import asyncio
 import json
 import os
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -11,13 +11,12 @@ import pytest
 
 from flatbed.tenants.kit.ids import encode
 from tests.oauth.grants.conftest import Case, new_case
-from tests.oauth.grants.folk import VERIFIER, Folk, challenge_of
+from tests.oauth.grants.folk import AT_ONCE, VERIFIER, Folk, challenge_of
 from tests.oauth.house import ISSUER, House
 from tests.oauth.signing import TYPE, Signer, new_key, public
 from tests.oauth.test_token import parts, refused
 
 ROUNDS = 200 if os.environ.get("RUN_LONG") == "1" else 25
-AT_ONCE = 8
 
 
 @pytest.fixture(params=["web", "native"])
@@ -123,9 +122,8 @@ class TestReplay:
         for _ in range(ROUNDS):
             grant = await folk.grant(native.application, native.person, native.standing)
             code = await folk.code(native.application, native.person, grant)
-            replies = await asyncio.gather(
-                *(folk.redeem(native.application, code) for _ in range(AT_ONCE))
-            )
+            send = partial(folk.redeem, native.application, code)
+            replies = await folk.at_once(send)
             statuses = sorted(reply.status_code for reply in replies)
             assert statuses == [200] + [400] * (AT_ONCE - 1)
             assert {r.json()["error"] for r in replies if r.status_code == 400} == {"invalid_grant"}

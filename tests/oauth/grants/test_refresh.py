@@ -1,19 +1,18 @@
 """refresh_token at the token endpoint."""
 
-import asyncio
 import os
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
 from flatbed.tenants.oauth.grants.redeeming import secrets
 from tests.oauth.grants.conftest import Case, new_case
-from tests.oauth.grants.folk import Folk
+from tests.oauth.grants.folk import AT_ONCE, Folk
 from tests.oauth.grants.test_code import deactivate
 from tests.oauth.test_token import parts, refused
 
 ROUNDS = 200 if os.environ.get("RUN_LONG") == "1" else 25
-AT_ONCE = 8
 
 
 @pytest.fixture(params=["web", "native"])
@@ -102,9 +101,8 @@ class TestPublic:
         for _ in range(ROUNDS):
             grant = await folk.grant(native.application, native.person, native.standing)
             token = await folk.refresh_token(native.application, grant)
-            replies = await asyncio.gather(
-                *(folk.refresh(native.application, token) for _ in range(AT_ONCE))
-            )
+            send = partial(folk.refresh, native.application, token)
+            replies = await folk.at_once(send)
             good = [reply.json() for reply in replies if reply.status_code == 200]
             bad = [reply.json()["error"] for reply in replies if reply.status_code == 400]
             assert (len(good), bad) == (3, ["invalid_grant"] * (AT_ONCE - 3))

@@ -131,16 +131,14 @@ class TestProcesses:
     async def test_what_one_revoked_the_other_refuses_in_its_next_request(
         self, native: Case, database: TestDatabase
     ) -> None:
-        _, other = await open_house(database.app_url)
-        body = await issued(native)
-        headers = {"Authorization": f"Bearer {body['access_token']}"}
-        assert (await other.http.get("/oauth/userinfo", headers=headers)).status_code == 200
-        assert (await other.http.get("/v1/oauth-clients", headers=headers)).status_code == 403
-        await revoke(native, native.application, body["refresh_token"])
-        assert (await other.http.get("/oauth/userinfo", headers=headers)).status_code == 401
-        assert (await other.http.get("/v1/oauth-clients", headers=headers)).status_code == 401
-        await other.http.aclose()
-        await other.database.close()
+        async with open_house(database.app_url) as other:
+            body = await issued(native)
+            headers = {"Authorization": f"Bearer {body['access_token']}"}
+            assert (await other.http.get("/oauth/userinfo", headers=headers)).status_code == 200
+            assert (await other.http.get("/v1/oauth-clients", headers=headers)).status_code == 403
+            await revoke(native, native.application, body["refresh_token"])
+            assert (await other.http.get("/oauth/userinfo", headers=headers)).status_code == 401
+            assert (await other.http.get("/v1/oauth-clients", headers=headers)).status_code == 401
 
 
 class TestIntrospect:
