@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from threading import Lock
 from typing import Final, TypeVar
 
@@ -49,6 +50,16 @@ class Verdict:
     rehash: str | None = field(default=None, repr=False)
 
 
+def _new_hasher() -> PasswordHash:
+    return PasswordHash([Argon2Hasher(memory_cost=MEMORY_KIB, time_cost=ROUNDS, parallelism=LANES)])
+
+
+@cache
+def _of_nobody() -> str:
+    """What nobody's password is held against; the same for the whole process."""
+    return _new_hasher().hash(secrets.token_urlsafe(32))
+
+
 class Passwords:
     """Hashes and verifies.
 
@@ -59,14 +70,12 @@ class Passwords:
 
     def __init__(self, *, workers: int | None = None, waiting: int = WAITING) -> None:
         count = workers or os.cpu_count() or 1
-        self._hasher = PasswordHash(
-            [Argon2Hasher(memory_cost=MEMORY_KIB, time_cost=ROUNDS, parallelism=LANES)]
-        )
+        self._hasher = _new_hasher()
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="argon2")
         self._most = count + waiting
         self._inside = 0
         self._lock = Lock()
-        self._nobodys = self._hasher.hash(secrets.token_urlsafe(32))
+        self._nobodys = _of_nobody()
 
     @property
     def inside(self) -> int:
