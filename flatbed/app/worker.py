@@ -75,7 +75,7 @@ async def run_worker(
         lease: how long a worker that is not heard of keeps a job.
     """
     database, handlers = program.database, program.deadlines
-    jobs = {**program.jobs, SWEEP: _sweeping(database, handlers)}
+    jobs = {**program.jobs, SWEEP: _sweeping(database, handlers, stop.is_set)}
     gaps = GapFiller(program.collector)
     pollers = [
         Poller(database, handlers, topics=(topic,), over=stop.is_set) for topic in (DEADLINE, SEAL)
@@ -232,11 +232,13 @@ async def _purge_tenant(
         return await idempotency.purge(session)
 
 
-def _sweeping(database: Database, handlers: DeadlineHandlers) -> JobHandler:
+def _sweeping(
+    database: Database, handlers: DeadlineHandlers, over: Callable[[], bool]
+) -> JobHandler:
     async def sweep(ids: Mapping[str, UUID]) -> None:
         # Its share, and waiting for nobody: a job that did would keep its place from the others.
         # What is left has its wake-up, and the doorbell goes on.
-        await Poller(database, handlers).poll(ids["realm_id"])
+        await Poller(database, handlers, over=over).poll(ids["realm_id"])
 
     return sweep
 

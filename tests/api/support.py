@@ -328,8 +328,9 @@ async def _client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 @asynccontextmanager
 async def new_world(database: TestDatabase, *, kind: RealmKind = "sandbox") -> AsyncIterator[World]:
     """A fresh realm on a running program."""
-    program = with_stripe(build(settings_for(database)))
-    with handed_on(program.database):
+    settings = settings_for(database)
+    program = with_stripe(build(settings))
+    with handed_on(program.database, size=settings.pool_size, seconds=settings.pool_seconds):
         async with serving(program) as http:
             yield await open_world(program, http, kind)
 

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import QueuePool
 
 from flatbed.tenants.kit.database.engine import Database, create_engine
 
@@ -20,17 +21,18 @@ _IDLE: Final[defaultdict[object, list[AsyncEngine]]] = defaultdict(list)
 def handed_on(database: Database, **settings: Any) -> Iterator[None]:
     """Put an engine that nobody uses now under the database, which is not open yet.
 
-    It is handed on at the end of the block, in which the database is to be closed. ``settings``
-    are those that not every engine of this URL has.
+    It is handed on at the end of the block, in which the database was closed. ``settings`` are
+    those that not every engine of this URL has.
     """
     idle = _IDLE[database.engine.url, *sorted(settings.items())]
     if idle:
         database.engine = idle.pop()
     engine = database.engine
-    try:
-        yield
-    finally:
-        idle.append(engine)
+    yield
+    # What is left open has connections of an event loop that is over.
+    assert isinstance(engine.pool, QueuePool)
+    assert engine.pool.checkedin() == engine.pool.checkedout() == 0
+    idle.append(engine)
 
 
 @asynccontextmanager

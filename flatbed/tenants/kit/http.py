@@ -177,7 +177,8 @@ def show_as(request: Request, show: Show) -> None:
     setattr(request.state, _SHOW, show)
 
 
-def _shown(problem: Problem, request: Request) -> Response:
+def shown(problem: Problem, request: Request) -> Response:
+    """The answer to what goes wrong with this request."""
     show: Show = getattr(request.state, _SHOW, render)
     return show(problem, request)
 
@@ -274,18 +275,18 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Problem)
     async def problem(request: Request, error: Problem) -> Response:
-        return _shown(error, request)
+        return shown(error, request)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        return _shown(from_validation(error), request)
+        return shown(from_validation(error), request)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         headers = dict(error.headers or {})
         if error.status_code == MethodNotAllowedError.status:
             headers["Allow"] = ", ".join(_methods(request))
-        return _shown(from_framework(error.status_code)(headers=headers), request)
+        return shown(from_framework(error.status_code)(headers=headers), request)
 
     @app.exception_handler(SQLAlchemyError)
     async def database(request: Request, error: SQLAlchemyError) -> Response:
@@ -298,7 +299,7 @@ def install(app: FastAPI) -> None:
             trail=trail(error)["trail"],
         )
         request.scope.setdefault("state", {})[AGAIN] = _again(error)
-        return _shown(found, request)
+        return shown(found, request)
 
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

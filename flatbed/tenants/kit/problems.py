@@ -1,6 +1,6 @@
 """Problem details (RFC 9457): every refusal is a typed class that owns its status, code and title.
 
-Raised anywhere, rendered in one place (:mod:`flatbed.tenants.kit.http`). The body never repeats
+Raised anywhere, answered in one place (:mod:`flatbed.tenants.kit.http`). The body never repeats
 the input and never holds a driver's or an exception's text.
 """
 

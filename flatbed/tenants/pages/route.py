@@ -1,11 +1,12 @@
 """Routes that answer people: a refusal is a page, not a problem document."""
 
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
-from fastapi.routing import APIRoute
-from starlette.routing import Match
+from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.types import Receive, Scope, Send
 
 from flatbed.tenants.kit.edge.forms import MalformedFormError
 from flatbed.tenants.kit.http import Show, headers_of, render, show_as
@@ -18,6 +19,7 @@ _KEYS: Final = {
     BAD_REQUEST: "refused.malformed",
     403: "refused.forbidden",
     404: "refused.missing",
+    405: "refused.missing",
     429: "refused.too_many",
     503: "refused.busy",
 }
@@ -42,7 +44,8 @@ def refused(
 ) -> Response:
     """A page that says only that it does not go on, and why in words of ours."""
     pages = pages_of(request)
-    reader = pages.reader(request)
+    # It has no form that would need the cookie, and another tab's may rest on the one he has.
+    reader = replace(pages.reader(request), fresh_cookie=None)
     return pages.render(
         request, reader, "refused.html", status=status, headers=headers, message_key=key
     )
@@ -61,11 +64,12 @@ def _as_page(problem: Problem, request: Request) -> Response:
 
 def where_pages_are(*routers: APIRouter) -> Show:
     """How to answer a request that was not routed yet: by a page where these routers have one."""
-    routes = [route for router in routers for route in router.routes]
+    found = iter_route_contexts([route for router in routers for route in router.routes])
+    # What one shows in overload must not be dear itself.
+    patterns = {one.path_regex for one in found}
 
     def show(problem: Problem, request: Request) -> Response:
-        # A copy each: a route that matches writes into it.
-        is_page = any(route.matches(dict(request.scope))[0] is Match.FULL for route in routes)
+        is_page = any(pattern.match(request.scope["path"]) for pattern in patterns)
         return (_as_page if is_page else render)(problem, request)
 
     return show
@@ -74,12 +78,16 @@ def where_pages_are(*routers: APIRouter) -> Show:
 class PageRoute(APIRoute):
     """Answers what an endpoint refuses with a page in the person's language."""
 
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request of this path, whatever its method."""
+        show_as(Request(scope), _as_page)
+        await super().handle(scope, receive, send)
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The endpoint, with its refusals."""
         answer = super().get_route_handler()
 
         async def answered(request: Request) -> Response:
-            show_as(request, _as_page)
             try:
                 return await answer(request)
             except Elsewhere as error:

@@ -56,7 +56,7 @@ def _new_hasher() -> PasswordHash:
 
 @cache
 def _of_nobody() -> str:
-    """What nobody's password is held against; the same for the whole process."""
+    """What nobody's password is held against; as dear as a sign-in, so it is made once."""
     return _new_hasher().hash(secrets.token_urlsafe(32))
 
 

@@ -237,7 +237,7 @@ class TestSweepJob:
         """As many moves of its clock as a worker holds jobs, while somebody is at its tenant."""
         await set_deadline(world, system_now() - DAY)
         journal, runs, sweeps = Journal(), Runs(), 0
-        real = _sweeping(world.database, {"note": journal})
+        real = _sweeping(world.database, {"note": journal}, bool)
 
         async def sweep(ids: Mapping[str, UUID]) -> None:
             nonlocal sweeps

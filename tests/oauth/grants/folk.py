@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+from structlog.testing import capture_logs
 
 from flatbed.tenants.kit.clock import system_now
 from flatbed.tenants.kit.database.urls import Plain
@@ -24,6 +25,7 @@ REDIRECT = "https://app.example.org/callback"
 LOOPBACK = "http://127.0.0.1/callback"
 DAYS_180 = timedelta(days=180)
 AT_ONCE = 8
+LOCKED_TOO_LONG = "55P03"
 
 
 def challenge_of(verifier: str) -> str:
@@ -314,16 +316,22 @@ class Folk:
     async def at_once(self, send: Callable[[], Awaitable[httpx.Response]]) -> list[httpx.Response]:
         """Eight of them at the same time, each until it is decided.
 
-        A machine that stands still for longer than a lock may take is told so (503, nothing was
-        changed); the client then sends the request again.
+        Where the machine stands still for longer than a lock may take, who waits for one is told
+        so, and nothing was changed: he sends the request again, once. A deadlock is no such thing.
         """
 
         async def decided() -> httpx.Response:
-            while (reply := await send()).status_code == httpx.codes.SERVICE_UNAVAILABLE:
-                assert reply.headers["retry-after"] == "1"
+            reply = await send()
+            if reply.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+                assert reply.json()["code"] == "unavailable"
+                reply = await send()
             return reply
 
-        return await asyncio.gather(*(decided() for _ in range(AT_ONCE)))
+        with capture_logs() as lines:
+            replies = await asyncio.gather(*(decided() for _ in range(AT_ONCE)))
+        failed = {one["sqlstate"] for one in lines if one["event"] == "database_error"}
+        assert failed <= {LOCKED_TOO_LONG}
+        return replies
 
     async def whoami(self, token: str) -> httpx.Response:
         """A request that any good token of a person with `openid` may make."""

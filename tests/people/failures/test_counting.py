@@ -18,7 +18,7 @@ from flatbed.tenants.kit.database.session import Caller
 from flatbed.tenants.kit.database.urls import Plain
 from flatbed.tenants.kit.ids import uuid7
 from flatbed.tenants.people.failures import repository
-from flatbed.tenants.people.failures.counting import Failures
+from flatbed.tenants.people.failures.counting import Failures, Try
 from flatbed.tenants.people.failures.errors import TooManyFailuresError
 from flatbed.tenants.people.rules.failures import MOST, Subject
 from tests.support.postgres import TestDatabase
@@ -54,6 +54,10 @@ class Scene:
         for _ in range(times):
             async with self.failures.database.login(caller=CALLER) as session:
                 await self.failures.failed(session, self.key)
+
+    async def right(self, tried: Try) -> None:
+        async with self.failures.database.login(caller=CALLER) as session:
+            await self.failures.succeeded(session, tried)
 
     async def fail_at_once(self, times: int) -> None:
         await asyncio.gather(*(self.fail() for _ in range(times)))
@@ -171,12 +175,12 @@ class TestTry:
     async def test_one_that_was_right_counts_no_more(self, scene: Scene) -> None:
         for _ in range(3 * MOST):
             tried = await scene.failures.begin(scene.key, CALLER)
-            await scene.failures.succeeded(tried, CALLER)
+            await scene.right(tried)
 
     async def test_nor_does_it_forgive_the_wrong_ones(self, scene: Scene) -> None:
         for _ in range(MOST - 1):
             await scene.failures.begin(scene.key, CALLER)
-        await scene.failures.succeeded(await scene.failures.begin(scene.key, CALLER), CALLER)
+        await scene.right(await scene.failures.begin(scene.key, CALLER))
         await scene.failures.begin(scene.key, CALLER)
         with pytest.raises(TooManyFailuresError):
             await scene.failures.begin(scene.key, CALLER)
@@ -186,7 +190,7 @@ class TestTry:
         for _ in range(5):
             with pytest.raises(TooManyFailuresError):
                 await scene.failures.begin(scene.key, CALLER)
-        await scene.failures.succeeded(tries[0], CALLER)
+        await scene.right(tries[0])
         await scene.failures.begin(scene.key, CALLER)
 
     async def test_one_of_an_earlier_window_takes_nothing_from_the_next(self, scene: Scene) -> None:
@@ -194,7 +198,7 @@ class TestTry:
         scene.time.pass_(60)
         for _ in range(MOST):
             await scene.failures.begin(scene.key, CALLER)
-        await scene.failures.succeeded(early, CALLER)
+        await scene.right(early)
         with pytest.raises(TooManyFailuresError):
             await scene.failures.begin(scene.key, CALLER)
 

@@ -260,7 +260,7 @@ class TestCrowd:
         assert refused.status_code == 503
         assert refused.headers["retry-after"] == "1"
         assert refused.headers["content-type"].startswith("text/html")
-        assert "too busy at this moment" in refused.text
+        assert "cannot be done at this moment" in refused.text
         assert (await world.http.get("/healthz")).status_code == 200
         assert (await visitors[3].get("/sign-in")).status_code == 200
         assert not any(task.done() for task in inside)

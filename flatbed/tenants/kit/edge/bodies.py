@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from flatbed.tenants.kit.http import render
+from flatbed.tenants.kit.http import Show, render
 from flatbed.tenants.kit.problems import (
     BodyTimeoutError,
     BodyTooLargeError,
@@ -49,6 +49,7 @@ class BodyLayer:
         largest: bytes of a body at most.
         seconds: how long a client may take to send one.
         most_held: bytes of all bodies that are read or worked on at once.
+        refuse: answers what is refused for its body.
     """
 
     def __init__(
@@ -58,11 +59,13 @@ class BodyLayer:
         largest: int = LARGEST,
         seconds: float = SECONDS,
         most_held: int = MOST_HELD,
+        refuse: Show = render,
     ) -> None:
         self.app = app
         self._largest = largest
         self._seconds = seconds
         self._free = most_held
+        self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse its body."""
@@ -85,10 +88,16 @@ class BodyLayer:
         except ClientDisconnect:
             return
         except TimeoutError:
-            await render(BodyTimeoutError(headers=CLOSE), Request(scope))(scope, receive, send)
+            await self._refuse(BodyTimeoutError(headers=CLOSE), Request(scope))(
+                scope, receive, send
+            )
+            return
+        except (TargetTooLongError, HeadersTooLargeError) as problem:
+            # Whatever else answers would look into what is too long to be looked into.
+            await render(problem, Request(scope))(scope, receive, send)
             return
         except Problem as problem:
-            await render(problem, Request(scope))(scope, receive, send)
+            await self._refuse(problem, Request(scope))(scope, receive, send)
             return
         pending: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
 

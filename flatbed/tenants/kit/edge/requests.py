@@ -7,13 +7,14 @@ from typing import Any
 
 import structlog
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
-from flatbed.tenants.kit.http import render
+from flatbed.tenants.kit.http import render, shown
 from flatbed.tenants.kit.ids import encode, uuid7
 from flatbed.tenants.kit.logging import trail
-from flatbed.tenants.kit.problems import InternalError, OutcomeUnknownError
+from flatbed.tenants.kit.problems import InternalError, OutcomeUnknownError, Problem
 
 log = structlog.get_logger(__name__)
 
@@ -56,14 +57,23 @@ class RequestLayer:
             # The server stops and will not wait any longer; a COMMIT may be under way.
             if status is None:
                 with suppress(Exception):
-                    await render(OutcomeUnknownError(), Request(scope))(scope, receive, numbered)
+                    await _answer(OutcomeUnknownError(), scope)(scope, receive, numbered)
             raise
         except Exception as error:  # noqa: BLE001 - the last place where it can be answered
             log.error("unhandled", **trail(error))  # noqa: TRY400 - its text may hold values
             if status is None:
-                await render(InternalError(), Request(scope))(scope, receive, numbered)
+                await _answer(InternalError(), scope)(scope, receive, numbered)
         finally:
             log.info("request", **_line(scope), status=status, seconds=_since(started))
+
+
+def _answer(problem: Problem, scope: Scope) -> Response:
+    request = Request(scope)
+    try:
+        return shown(problem, request)
+    except Exception as error:  # noqa: BLE001 - perhaps showing is what failed in the first place
+        log.error("unshown", **trail(error))  # noqa: TRY400 - its text may hold values
+        return render(problem, request)
 
 
 def _line(scope: Scope) -> dict[str, Any]:

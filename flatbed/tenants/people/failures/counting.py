@@ -1,10 +1,10 @@
 """Counting failures, so that nobody tries passwords by the thousand.
 
 Two ways. What a person types can be guessed, so a try is counted before it is looked at and taken
-back when it was right: of any number at once no more than ten are ever looked at (`begin`,
-`succeeded`). Each step is a transaction of its own, since that of the request is rolled back when
-it fails. Call them before it begins or after it has ended, never inside: it would hold a connection
-and wait for another.
+back when it was right: of any number at once no more than ten are ever looked at. Counting
+(`begin`) is a transaction of its own, since that of the request is rolled back when it fails. Call
+it before that one begins, never inside: it would hold a connection and wait for another. A try is
+taken back (`succeeded`) in the transaction that it was for: all of it holds, or nothing.
 
 A client's secret cannot be guessed, and a good client signs in many times a second: only its
 failures are counted (`wait`, `failed`), within the login that answers it, which is committed also
@@ -74,10 +74,9 @@ class Failures:
         # Another's try may have been taken back meanwhile: then there is room in a moment.
         raise TooManyFailuresError(_wait(found, now) or 1)
 
-    async def succeeded(self, tried: Try, caller: Caller) -> None:
+    async def succeeded(self, session: LoginSession, tried: Try) -> None:
         """Take the try back: it was none of a stranger's."""
-        async with self.database.login(caller=caller) as session:
-            await repository.give_back(session, tried.key, tried.began_at)
+        await repository.give_back(session, tried.key, tried.began_at)
 
     async def wait(self, session: LoginSession, key: bytes) -> int | None:
         """For how many seconds whoever has failed too often is refused; None: he is not."""

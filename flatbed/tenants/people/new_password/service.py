@@ -68,7 +68,8 @@ class NewPasswords:
         verdict = await self.signing_in.verified(tries, caller, current, stored)
         if found is None or not verdict.ok:
             return None
-        await self.signing_in.was_right(tries, caller)
+        async with self.database.login(caller=caller) as session:
+            await self.signing_in.was_right(session, tries)
         hashed = await self.signing_in.passwords.hash(new)
         async with self.database.login(caller=caller) as session:
             account = await self.sessions.hold(session, person)

@@ -3,7 +3,8 @@
 from fastapi import APIRouter, Request, Response
 
 from flatbed.tenants.kit.edge.forms import given
-from flatbed.tenants.pages.pages import set_cookie
+from flatbed.tenants.pages.csrf import place_of
+from flatbed.tenants.pages.pages import see_other, set_cookie
 from flatbed.tenants.pages.route import PageRoute, pages_of
 from flatbed.tenants.people import totp
 from flatbed.tenants.people.failures.errors import TooManyFailuresError
@@ -81,7 +82,7 @@ async def _remove(request: Request, found: Visit) -> Response:
     )
     if cookie is None:
         return await _page(request, found, alarm="second_factor.kept")
-    response = await _page(request, found)
+    response = see_other(place_of(request))
     set_cookie(response, COOKIE, cookie)
     return response
 

@@ -98,7 +98,7 @@ class SecondFactors:
         step = totp.accepted_step(secret, code, now.timestamp(), None)
         if step is None:
             return None
-        async with self.database.login(caller=caller) as session:
+        async with self.database.login(caller=caller, repeatable=False) as session:
             account = await self.sessions.hold(session, person)
             if account is None or account.totp_at is not None:
                 return None
@@ -118,13 +118,13 @@ class SecondFactors:
             TooManyFailuresError: too many tries.
         """
         tries = await self.signing_in.tried_code(caller, browser, person.email)
-        async with self.database.login(caller=caller) as session:
+        async with self.database.login(caller=caller, repeatable=False) as session:
             account = await self.sessions.hold(session, person)
             if account is None or not await self.signing_in.proves(session, account, code):
                 return None
+            await self.signing_in.was_right(session, tries)
             codes = await self._new_codes(session, account)
             await mail_notice(session, account.id, "recovery-codes-made")
-        await self.signing_in.was_right(tries, caller)
         return codes
 
     async def remove(
@@ -145,7 +145,7 @@ class SecondFactors:
         stored = None if found is None else found.password_hash
         if not (await self.signing_in.verified(tries, caller, password, stored)).ok:
             return None
-        async with self.database.login(caller=caller) as session:
+        async with self.database.login(caller=caller, repeatable=False) as session:
             account = await self.sessions.hold(session, person)
             if account is None or found is None or account.password_at != found.password_at:
                 return None
@@ -153,6 +153,7 @@ class SecondFactors:
                 return None
             if not await self.signing_in.proves(session, account, code):
                 return None
+            await self.signing_in.was_right(session, tries)
             account.totp_box = account.totp_at = account.totp_step = None
             account.updated_at = self.now()
             await accounts.forget_recovery_codes(session, account.id)
@@ -160,9 +161,7 @@ class SecondFactors:
             await self.grants.of_user(session, account.id)
             await mail_notice(session, account.id, "second-factor-off")
             await session.flush()
-            cookie = await self._changed(session, account, browser, person, ONE_FACTOR)
-        await self.signing_in.was_right(tries, caller)
-        return cookie
+            return await self._changed(session, account, browser, person, ONE_FACTOR)
 
     async def _changed(
         self,

@@ -87,10 +87,10 @@ class SigningIn:
         anywhere = self.failures.key(Subject.CODE, email, None)
         return (*tries, await self.failures.begin(anywhere, caller))
 
-    async def was_right(self, tries: Tries, caller: Caller) -> None:
+    async def was_right(self, session: LoginSession, tries: Tries) -> None:
         """Take the tries back: they were none of a stranger's."""
         for one in tries:
-            await self.failures.succeeded(one, caller)
+            await self.failures.succeeded(session, one)
 
     async def verified(
         self, tries: Tries, caller: Caller, password: str, stored: str | None
@@ -103,7 +103,8 @@ class SigningIn:
         try:
             return await self.passwords.verify(password, stored)
         except UnavailableError:
-            await self.was_right(tries, caller)
+            async with self.database.login(caller=caller) as session:
+                await self.was_right(session, tries)
             raise
 
     async def by_password(
@@ -124,7 +125,9 @@ class SigningIn:
         verdict = await self.verified(tries, caller, password, stored)
         if account is None or not verdict.ok or not account.active:
             return None
-        await self.was_right(tries, caller)
+        # Before the account is locked, which who types a code holds while he takes his tries back.
+        async with self.database.login(caller=caller) as session:
+            await self.was_right(session, tries)
         async with self.database.login(caller=caller) as session:
             if verdict.rehash is not None:
                 await repository.store_rehash(
@@ -148,9 +151,8 @@ class SigningIn:
         async with self.database.login(caller=caller) as session:
             if not await self.proves(session, account, code):
                 return None
-            entered = await self._enter(session, account, browser, TWO_FACTORS)
-        await self.was_right(tries, caller)
-        return entered
+            await self.was_right(session, tries)
+            return await self._enter(session, account, browser, TWO_FACTORS)
 
     async def new(self, session: LoginSession, user_id: UUID, browser: Browser) -> Entered | None:
         """Let in whoever has just made his account, and so chosen his password."""
