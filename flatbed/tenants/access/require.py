@@ -185,7 +185,7 @@ class Requirement:
             if principal.role not in permission.roles:
                 raise ForbiddenError
             if not principal.scopes.intersection(self.scopes):
-                raise InsufficientScopeError(headers=_challenge("insufficient_scope", self.scopes))
+                raise InsufficientScopeError(headers=challenge("insufficient_scope", self.scopes))
             if permission.step_up and not principal.is_fresh(system_now()):
                 raise StepUpRequiredError(headers=_STEP_UP)
             fresh = uuid7()
@@ -268,7 +268,8 @@ def bearer(request: Request) -> str:
     return token
 
 
-def _challenge(error: str, scopes: tuple[str, ...]) -> dict[str, str]:
+def challenge(error: str, scopes: tuple[str, ...]) -> dict[str, str]:
+    """The header that says what is wrong with a token, and which scopes would do (RFC 6750)."""
     return {CHALLENGE: f'Bearer error="{error}", scope="{" ".join(scopes)}"'}
 
 

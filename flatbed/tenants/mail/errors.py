@@ -4,15 +4,20 @@ No text of a server or of a driver is kept, since it repeats addresses: only a c
 ``smtp-`` and the reply's three digits.
 """
 
+from datetime import timedelta
 from typing import ClassVar
 
+from flatbed.tenants.kit.jobs.failures import SlowError
 
-class MailError(Exception):
+
+class MailError(SlowError):
     """The message has not gone out, or nobody knows.
 
-    ``is_worth_repeating``: the same message may go out later.
+    ``is_worth_repeating``: the same message may go out later. A job tries for half an hour, as
+    servers want it that do not know us (greylisting); then it is held, and can be revived.
     """
 
+    first_pause = timedelta(minutes=1)
     is_worth_repeating: ClassVar[bool]
 
     def __init__(self, code: str) -> None:
@@ -29,7 +34,7 @@ class MailUnavailable(MailError):
 class MailDenied(MailError):
     """The server does not take us: no TLS, its certificate, our password, our sender's address.
 
-    Nothing is wrong with the message. Repeat it; it goes out when the settings are mended.
+    Nothing is wrong with the message: it goes out when the settings are mended.
     """
 
     is_worth_repeating = True

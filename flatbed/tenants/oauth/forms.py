@@ -55,7 +55,7 @@ class Form:
     ``request_id`` stays the same when the request is run again.
     """
 
-    parameters: Mapping[str, str]
+    parameters: Mapping[str, str] = field(repr=False)
     proof: Proof
     address: Address | None
     request_id: str

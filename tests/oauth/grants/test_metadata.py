@@ -37,11 +37,12 @@ class TestMetadata:
 
     async def test_every_endpoint_that_it_names_answers(self, house: House) -> None:
         body = (await house.http.get(PATHS[0])).json()
-        for name, url in body.items():
-            if name.endswith("_endpoint") or name == "jwks_uri":
-                assert url.startswith(ISSUER)
-                reply = await house.http.request("OPTIONS", url.removeprefix(ISSUER))
-                assert reply.status_code == 405, name
+        named = {name for name in body if name.endswith("_endpoint") or name == "jwks_uri"}
+        assert len(named) >= 6
+        for name in named:
+            assert body[name].startswith(ISSUER)
+            reply = await house.http.request("OPTIONS", body[name].removeprefix(ISSUER))
+            assert reply.status_code == 405, name
 
     async def test_the_api_says_who_issues_its_tokens(self, house: House) -> None:
         body = (await house.http.get("/.well-known/oauth-protected-resource")).json()

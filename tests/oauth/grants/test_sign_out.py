@@ -1,5 +1,7 @@
 """What a person's applications may still do when a browser is signed out."""
 
+from datetime import timedelta
+
 import pytest
 
 from flatbed.tenants.kit.ids import encode
@@ -44,6 +46,19 @@ class TestSignOut:
         await sign_out(house, browser)
         assert (await web.folk.whoami(token)).status_code == 401
         refused(await web.folk.redeem(web.application, unused), "invalid_grant")
+
+    async def test_what_had_ended_before_is_not_said_to_have_ended_by_it(
+        self, browser: Browser, house: House, web: Case
+    ) -> None:
+        folk = web.folk
+        over, on = [
+            await folk.grant(
+                web.application, web.person, web.standing, scopes=("openid",), ends_in=ends_in
+            )
+            for ends_in in (-timedelta(minutes=1), timedelta(minutes=1))
+        ]
+        await sign_out(house, browser)
+        assert [await folk.revoked(one) for one in (over, on)] == [None, "session"]
 
     async def test_what_he_let_it_do_in_his_absence_goes_on(
         self, browser: Browser, house: House, web: Case

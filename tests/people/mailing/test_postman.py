@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from email import message_from_bytes, policy
@@ -20,7 +21,7 @@ from flatbed.tenants.kit.failpoints import EXIT_CODE
 from flatbed.tenants.kit.ids import uuid7
 from flatbed.tenants.kit.jobs import runner
 from flatbed.tenants.kit.jobs.runner import run_jobs
-from flatbed.tenants.mail.errors import MailRefused, MailUnavailable
+from flatbed.tenants.mail.errors import MailError, MailRefused, MailUnavailable
 from flatbed.tenants.mail.port import Message, Notice
 from flatbed.tenants.people.acceptance import Joined
 from flatbed.tenants.people.invitations.issuing import SEND_JOB
@@ -87,6 +88,7 @@ class Office:
 async def office(world: World, admin_connection: Plain, monkeypatch: pytest.MonkeyPatch) -> Office:
     monkeypatch.setattr(runner, "FIRST_PAUSE", timedelta(milliseconds=1))
     monkeypatch.setattr(runner, "POLL", timedelta(milliseconds=50))
+    monkeypatch.setattr(MailError, "first_pause", timedelta(milliseconds=1))
     await admin_connection.execute("DELETE FROM pgqueuer WHERE entrypoint LIKE 'send_%'")
     return Office(world, admin_connection)
 
@@ -180,6 +182,20 @@ class TestFailing:
             ("invitation", "smtp-421", False),
             ("invitation", "timeout", False),
         ]
+
+    async def test_it_is_left_alone_for_a_minute_first(
+        self, world: World, door: Door, office: Office, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Who does not know us lets us in after some minutes (greylisting)."""
+        monkeypatch.undo()
+        office.box.failures = [MailUnavailable("smtp-451")]
+        await door.invited(await world.isv())
+        with suppress(TimeoutError):
+            await asyncio.wait_for(office.work_off(), 4)
+        assert (office.box.failures, office.box.messages) == ([], [])
+        left = "SELECT execute_after - now() FROM pgqueuer WHERE entrypoint = $1"
+        pause = await office.admin.fetchval(left, SEND_JOB)
+        assert timedelta(seconds=45) < pause <= timedelta(minutes=1)
 
     async def test_an_address_that_is_refused_is_not_tried_again_nor_named(
         self, world: World, door: Door, office: Office

@@ -104,12 +104,11 @@ class TestLastOwner:
         changed = await isv.client.patch(f"{PATH}/{made['id']}", {"active": False}, version=1)
         assert changed.is_success
 
-    async def test_of_two_who_go_at_once_one_stays(self, world: World) -> None:
+    async def test_of_four_who_go_at_once_one_stays(self, world: World) -> None:
         for _ in range(5):
             isv = await world.isv()
             owners = [await world.member(isv, "owner") for _ in range(4)]
             paths = [f"{PATH}/{encode('mem', one.lender.place_id)}" for one in owners]
-            # Each takes his neighbour's role.
             answers = await asyncio.gather(
                 *(isv.client.patch(path, {"role": "viewer"}, version=1) for path in paths)
             )

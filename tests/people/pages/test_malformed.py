@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from httpx import Response
+from markupsafe import escape
 
 from flatbed.tenants.people.sessions.service import COOKIE
 from tests.api.support import BASE_URL, World
@@ -73,6 +74,7 @@ class TestQuery:
     async def test_odd_text_is_shown_as_text(self, visitor: Visitor, text: str) -> None:
         answer = await visitor.http.get("/sign-in", params={"login_hint": text, "x": text})
         assert answer.status_code == 200
+        assert f'value="{escape(text)}"' in answer.text
         assert "<script" not in answer.text
         assert '"><x' not in answer.text
 

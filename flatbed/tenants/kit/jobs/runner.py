@@ -40,6 +40,7 @@ from flatbed.tenants.kit.database.session import PlaneSession
 from flatbed.tenants.kit.database.urls import plain
 from flatbed.tenants.kit.failpoints import Failpoint, failpoint
 from flatbed.tenants.kit.failures import failure_code
+from flatbed.tenants.kit.jobs.failures import SlowError
 from flatbed.tenants.kit.jobs.queue import SessionDriver
 from flatbed.tenants.kit.metrics import JOBS
 
@@ -265,7 +266,8 @@ def _entry(handler: JobHandler, running: _Running) -> Callable[[Job], Awaitable[
             JOBS.labels(job.entrypoint, "dead" if final else "failed").inc()
             failure: Exception = JobFailedError(code)
             if not final:
-                failure = RetryRequested(FIRST_PAUSE * 2**job.attempts, reason=code)
+                pause = error.first_pause if isinstance(error, SlowError) else FIRST_PAUSE
+                failure = RetryRequested(pause * 2**job.attempts, reason=code)
         else:
             JOBS.labels(job.entrypoint, "done" if is_finished else HANDED_BACK).inc()
             if is_finished:

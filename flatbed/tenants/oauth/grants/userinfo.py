@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from flatbed.tenants.access.principal import Claims
+from flatbed.tenants.access.require import challenge
 from flatbed.tenants.access.scopes import EMAIL, OPENID, PROFILE
 from flatbed.tenants.kit.edge.addresses import Address
 from flatbed.tenants.kit.ids import encode
@@ -38,9 +39,7 @@ def userinfo(
         return None
     scopes = claims.scopes & lent.scopes
     if OPENID not in scopes:
-        raise InsufficientScopeError(
-            headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{OPENID}"'}
-        )
+        raise InsufficientScopeError(headers=challenge("insufficient_scope", (OPENID,)))
     person = find_person(session, claims.user_id)
     told: dict[str, Any] = {"sub": encode("usr", person.id)}
     if PROFILE in scopes:

@@ -1,7 +1,7 @@
 """The authorization endpoint: what a request, a person and his places come to."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -41,7 +41,7 @@ CREATED: Final = "grant.created"
 class GoTo:
     """Send the browser to this URI: the application's, with an answer."""
 
-    uri: str
+    uri: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

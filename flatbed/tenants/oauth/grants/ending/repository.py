@@ -91,7 +91,7 @@ async def _end(
 def _ending(which: ColumnElement[bool], now: datetime, reason: str) -> ReturningUpdate[*_Row]:
     statement: Update = (
         update(Grant)
-        .where(which, Grant.revoked_at.is_(None))
+        .where(which, Grant.revoked_at.is_(None), Grant.ends_at > now)
         .values(revoked_at=now, revoke_reason=reason)
         .execution_options(synchronize_session=False)
     )
