@@ -97,7 +97,7 @@ class Hole:
         """Raise `StaleHoleError` unless it fits the tree and its tests are there."""
         for edit in (*self.edits, *self._in_migration(root)):
             edit.changed(root, self.name)
-        if gone := [test for test in self.tests if not (root / test.partition("::")[0]).exists()]:
+        if gone := [test for test in self.tests if not _is_there(root, test)]:
             raise StaleHoleError(f"{self.name}: there is no {gone[0]}")
 
     def _in_migration(self, root: Path) -> Iterator[Edit]:
@@ -137,6 +137,14 @@ def chosen(holes: Iterable[Hole], names: Iterable[str]) -> tuple[Hole, ...]:
     if unknown := [name for name in wanted if name not in by_name]:
         raise ValueError(f"no such hole: {', '.join(unknown)}")
     return tuple(by_name[name] for name in wanted)
+
+
+def _is_there(root: Path, test: str) -> bool:
+    file, *names = test.split("::")
+    text = (root / file).read_text(encoding="utf-8") if (root / file).is_file() else None
+    return text is not None and all(
+        re.search(rf"^\s*(class|def|async def) {name}\b", text, re.MULTILINE) for name in names
+    )
 
 
 def _hole(table: Mapping[str, Any]) -> Hole:

@@ -54,6 +54,27 @@ class TestPlanting:
         with pytest.raises(StaleHoleError, match=r"a hole: flatbed/app/ids\.py"):
             HOLE.plant(tree(tmp_path, text))
 
+    @pytest.mark.parametrize(
+        ("test", "there"),
+        [
+            ("tests/test_y.py", False),
+            ("tests/test_x.py", True),
+            ("tests/test_x.py::TestX::test_a", True),
+            ("tests/test_x.py::TestX::test", False),
+            ("tests/test_x.py::TestY::test_a", False),
+        ],
+    )
+    def test_who_must_notice_is_there(self, tmp_path: Path, test: str, *, there: bool) -> None:
+        root, hole = tree(tmp_path), replace(HOLE, tests=(test,))
+        (root / "tests").mkdir()
+        text = "class TestX:\n    async def test_a(self) -> None: ...\n"
+        (root / "tests/test_x.py").write_text(text, encoding="utf-8")
+        if there:
+            hole.check(root)
+        else:
+            with pytest.raises(StaleHoleError, match=f"a hole: there is no {test}"):
+                hole.check(root)
+
     def test_sql_ends_the_newest_migration(self, tmp_path: Path) -> None:
         root = tree(tmp_path)
         hole = replace(HOLE, edits=(), sql=("DROP POLICY p ON t",))
