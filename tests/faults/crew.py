@@ -140,12 +140,15 @@ class Crew:
         self.tally.rounds += 1
 
     async def _crash(self, place: Place, spec: str, acts: list[Act], how: How) -> None:
+        before = 0
         if place.at_start:
             await self._start_armed(place, spec)
         else:
+            # Counted first: what comes by itself, a webhook or a job, may pass as soon as it is
+            # armed.
+            before = self.house.children[place.role].fired()
             await self.house.arm(place.role, spec)
         child = self.house.children[place.role]
-        before = 0 if place.at_start else child.fired()
         await asyncio.gather(*(act.attempt() for act in acts))
         end, more = time.monotonic() + SECONDS, time.monotonic() + place.patience
         while child.fired() == before:
