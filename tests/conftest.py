@@ -1,8 +1,10 @@
 """What every test may ask for; a test that asks for no database does not pay for one."""
 
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -20,6 +22,16 @@ def pytest_configure(config: pytest.Config) -> None:
     given = getattr(config, "workerinput", None)
     suite = Suite(Path(given[_FOLDER])) if given else Suite.begin()
     config.stash[_SUITE] = suite
+    signal.signal(signal.SIGINT, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Python's own, which asyncio would replace around each test and each fixture.
+
+    To put it back, it writes down what a fixture returned, of which it makes no use: the whole
+    program, with its tables. That was a tenth of the time of the tests of pages.
+    """
+    signal.default_int_handler(number, frame)
 
 
 @pytest.hookimpl(optionalhook=True)

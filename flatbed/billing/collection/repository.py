@@ -1,7 +1,7 @@
 """SQL for what is collected."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import and_, select, update
@@ -12,6 +12,8 @@ from flatbed.billing.collection.models import Collection
 from flatbed.billing.statements.models import Invoice, Statement
 from flatbed.billing.usage.models import StatementLine
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
+
+_Corrected: Final = aliased(StatementLine, name="corrected")
 
 
 async def parts(session: TenantReadSession, invoice_id: UUID) -> Sequence[Collection]:
@@ -91,14 +93,13 @@ async def lines(
     session: TenantReadSession, invoice_id: UUID
 ) -> Sequence[tuple[StatementLine, UUID | None]]:
     """An invoice's lines by position, each with the entry that it corrects."""
-    corrected = aliased(StatementLine)
     statement = (
-        select(StatementLine, corrected.entry_id)
+        select(StatementLine, _Corrected.entry_id)
         .outerjoin(
-            corrected,
+            _Corrected,
             and_(
-                corrected.tenant_id == StatementLine.tenant_id,
-                corrected.id == StatementLine.corrects_id,
+                _Corrected.tenant_id == StatementLine.tenant_id,
+                _Corrected.id == StatementLine.corrects_id,
             ),
         )
         .where(StatementLine.tenant_id == session.tenant_id, StatementLine.invoice_id == invoice_id)

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -86,14 +86,7 @@ class Pages:
     def of(cls, keyring: Keyring, public_url: str) -> Self:
         """The pages of a deployment."""
         parts = urlsplit(public_url)
-        environment = Environment(
-            loader=FileSystemLoader(FOLDER / "templates"),
-            autoescape=select_autoescape(default=True, default_for_string=True),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        return cls(keyring, f"{parts.scheme}://{parts.netloc}", environment)
+        return cls(keyring, f"{parts.scheme}://{parts.netloc}", _environment())
 
     def reader(
         self, request: Request, *, binding: bytes | None = None, locale: str | None = None
@@ -177,6 +170,18 @@ class Pages:
             ForgedFormError: he did not.
         """
         csrf.check(request, fields, self.keyring, reader.binding, self.origin)
+
+
+@cache
+def _environment() -> Environment:
+    """The templates, each compiled once in a process."""
+    return Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 def _policy(form_action: str | None) -> str:

@@ -16,6 +16,16 @@ from flatbed.tenants.kit.cursors import Window
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
 
 ONE: Final = literal(1, Integer(), literal_execute=True)
+# Each company by its key: in a plain join, the plan for the average tenant reads all companies
+# of the largest one.
+_Company: Final = aliased(
+    TenantCompany,
+    select(TenantCompany)
+    .where(TenantCompany.tenant_id == Candidate.tenant_id, TenantCompany.id == Candidate.company_id)
+    .limit(ONE)
+    .correlate(Candidate)
+    .lateral("its"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +44,9 @@ async def page(
     session: TenantReadSession, window: Window, filters: Filters
 ) -> Sequence[Row[Candidate, TenantCompany]]:
     """Candidates with their companies by last change."""
-    # Each company by its key: in a plain join, the plan for the average tenant reads all
-    # companies of the largest one.
-    of_candidate = select(TenantCompany).where(
-        TenantCompany.tenant_id == Candidate.tenant_id, TenantCompany.id == Candidate.company_id
-    )
-    company = aliased(TenantCompany, of_candidate.limit(ONE).correlate(Candidate).lateral("its"))
     statement = (
-        select(Candidate, company)
-        .join(company, true())
+        select(Candidate, _Company)
+        .join(_Company, true())
         .where(Candidate.tenant_id == session.tenant_id)
     )
     for column, wanted in (

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
@@ -36,6 +36,8 @@ from flatbed.billing.usage.states import Decision
 from flatbed.tenants.kit.database.columns import any_of
 from flatbed.tenants.kit.database.session import TenantReadSession, TenantSession
 
+_Corrected: Final = aliased(StatementLine, name="corrected")
+_Reversal: Final = aliased(UsageEntry, name="reversal")
 _ENDED = (Fate.CANCELLED.value, Fate.WRITTEN_OFF.value)
 
 
@@ -120,7 +122,6 @@ async def refunds(
 
     In the order of the ledger.
     """
-    corrected = aliased(StatementLine)
     statement = (
         select(
             UsageEntry.id,
@@ -132,16 +133,16 @@ async def refunds(
             UsageEntry.occurred_at,
             UsageEntry.period_id,
             (UsageEntry.occurred_at < Period.starts_at).label("late"),
-            corrected.id.label("corrects_id"),
-            corrected.entry_id.label("corrected_entry_id"),
-            corrected.invoice_id.label("corrected_invoice_id"),
+            _Corrected.id.label("corrects_id"),
+            _Corrected.entry_id.label("corrected_entry_id"),
+            _Corrected.invoice_id.label("corrected_invoice_id"),
         )
         .join(Period, _of(Period, UsageEntry.period_id))
         .join(
-            corrected,
+            _Corrected,
             and_(
-                corrected.tenant_id == UsageEntry.tenant_id,
-                corrected.entry_id == func.coalesce(UsageEntry.reverses_id, UsageEntry.credits_id),
+                _Corrected.tenant_id == UsageEntry.tenant_id,
+                _Corrected.entry_id == func.coalesce(UsageEntry.reverses_id, UsageEntry.credits_id),
             ),
         )
         .where(
@@ -162,12 +163,11 @@ async def ended(session: TenantReadSession, among: Collection[UUID]) -> list[Res
     By the unit's own period, not the reversal's: voided in the grace, it would be on no statement
     of the period that it belongs to.
     """
-    reversal = aliased(UsageEntry)
     units = select(
         UsageEntry.id, UsageEntry.currency, UsageEntry.amount, UsageEntry.sequence
     ).where(UsageEntry.id == any_of(among))
     is_reversed = exists().where(
-        reversal.tenant_id == UsageEntry.tenant_id, reversal.reverses_id == UsageEntry.id
+        _Reversal.tenant_id == UsageEntry.tenant_id, _Reversal.reverses_id == UsageEntry.id
     )
     cancelled = units.where(is_reversed)
     written_off = units.where(

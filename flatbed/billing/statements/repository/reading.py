@@ -1,7 +1,7 @@
 """SQL that reads periods, statements, their lines and invoices."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from sqlalchemy import and_, exists, or_, select
@@ -16,6 +16,7 @@ from flatbed.tenants.kit.database.columns import any_of
 from flatbed.tenants.kit.database.session import TenantReadSession
 
 Row = TypeVar("Row", Period, Statement, Invoice)
+_Corrected: Final = aliased(StatementLine, name="corrected")
 
 
 async def periods(session: TenantReadSession, window: Window) -> Sequence[Period]:
@@ -91,14 +92,13 @@ async def lines(
     limit: int | None = None,
 ) -> Sequence[Mapping[str, Any]]:
     """Lines by position behind ``after``, with their entry's source and what they correct."""
-    corrected = aliased(StatementLine)
     wanted = (
         select(
             *StatementLine.__table__.columns,
             UsageEntry.source,
             UsageEntry.source_id,
             UsageEntry.replaces_id,
-            corrected.entry_id.label("corrected_entry_id"),
+            _Corrected.entry_id.label("corrected_entry_id"),
         )
         .join(
             UsageEntry,
@@ -108,10 +108,10 @@ async def lines(
             ),
         )
         .outerjoin(
-            corrected,
+            _Corrected,
             and_(
-                corrected.tenant_id == StatementLine.tenant_id,
-                corrected.id == StatementLine.corrects_id,
+                _Corrected.tenant_id == StatementLine.tenant_id,
+                _Corrected.id == StatementLine.corrects_id,
             ),
         )
         .where(
