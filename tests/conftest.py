@@ -15,6 +15,7 @@ from tests.support.postgres import Suite, TestDatabase
 
 _SUITE = pytest.StashKey[Suite]()
 _FOLDER = "flatbed_suite"
+_SCALE = Path(__file__).parent / "scale"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -48,7 +49,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the long forms unless RUN_LONG=1."""
+    """Begin with the tests at scale, and deselect the long forms unless RUN_LONG=1.
+
+    What comes first is all done by one process: another one would wait while this one fills the
+    realms that they share.
+    """
+    items.sort(key=lambda item: _SCALE not in item.path.parents)
     if os.environ.get("RUN_LONG") == "1":
         return
     long = [item for item in items if item.get_closest_marker("long")]
@@ -58,10 +64,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def database(request: pytest.FixtureRequest) -> Iterator[TestDatabase]:
-    """This process's own database, migrated to the newest revision, without rows."""
+def shared_database(request: pytest.FixtureRequest) -> Iterator[TestDatabase]:
+    """This process's own database, migrated to the newest revision."""
     suite = request.config.stash[_SUITE]
     process = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    yield suite.database(process)
+    suite.drop(process)
+
+
+@pytest.fixture(scope="module")
+def database(request: pytest.FixtureRequest) -> Iterator[TestDatabase]:
+    """The database of this process, which has the rows of other tests; ``own_database``: none."""
+    if request.node.get_closest_marker("own_database") is None:
+        yield request.getfixturevalue("shared_database")
+        return
+    suite = request.config.stash[_SUITE]
+    process = f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_own"
     yield suite.database(process)
     suite.drop(process)
 

@@ -41,6 +41,8 @@ from flatbed.tenants.oauth.keys.rotation import Rotor
 from flatbed.tenants.organizations.models import Organization
 from tests.support.world import World
 
+pytestmark = pytest.mark.own_database
+
 
 async def ignore(_: TenantSession, __: Deadline) -> None:
     """A deadline of which only the closing matters."""

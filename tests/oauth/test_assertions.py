@@ -16,6 +16,8 @@ from tests.oauth.house import CALLER, ISSUER, House
 from tests.oauth.signing import RSA, Signer, ahead, new_key, new_signer, public
 from tests.oauth.test_token import refused
 
+pytestmark = pytest.mark.own_database
+
 
 class TestSignIn:
     async def test_a_signed_assertion_gets_a_token_that_works(self, signer: Signer) -> None:

@@ -17,6 +17,8 @@ from flatbed.tenants.people.sessions import repository as sessions
 from tests.api.support import World
 from tests.people.door import CALLER
 
+pytestmark = pytest.mark.own_database
+
 HOUR = timedelta(hours=1)
 _SESSION = """
 INSERT INTO user_session

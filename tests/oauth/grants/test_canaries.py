@@ -14,6 +14,8 @@ from tests.oauth.house import Credentials, House
 from tests.oauth.signing import Signer
 from tests.support.canaries import Canaries
 
+pytestmark = pytest.mark.own_database
+
 CLIENTS = "/v1/oauth-clients"
 TOKENS = ("access_token", "refresh_token", "id_token")
 

@@ -2,10 +2,14 @@
 
 from datetime import timedelta
 
+import pytest
+
 from flatbed.app.worker import purge
 from flatbed.tenants.kit.clock import system_now
 from tests.oauth.grants.conftest import Case
 from tests.oauth.house import House
+
+pytestmark = pytest.mark.own_database
 
 DAY = timedelta(days=1)
 

@@ -23,6 +23,8 @@ from flatbed.tenants.people.failures.errors import TooManyFailuresError
 from flatbed.tenants.people.rules.failures import MOST, Subject
 from tests.support.postgres import TestDatabase
 
+pytestmark = pytest.mark.own_database
+
 CALLER = Caller("system:test", "")
 HERE = ip_address("192.0.2.7")
 

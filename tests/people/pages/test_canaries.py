@@ -25,6 +25,8 @@ from tests.people.pages.conftest import CALLER, PASSWORD, Resident
 from tests.people.pages.visitor import Visitor, app_of
 from tests.support.canaries import Canaries
 
+pytestmark = pytest.mark.own_database
+
 NEW = "another horse of a later battery"
 WRONG = "not his password, a canary all the same"
 _OFFER = re.compile(r'name="offer" value="([^"]+)"')
