@@ -15,13 +15,7 @@ from sqlalchemy import func, select, update
 
 from flatbed.app import worker
 from flatbed.app.wiring import Program
-from flatbed.app.worker import (
-    count_dead_letters,
-    count_waiting,
-    purge,
-    purge_job_log,
-    run_worker,
-)
+from flatbed.app.worker import count_dead_letters, count_waiting, purge, run_worker
 from flatbed.billing.collection.collector import Collector
 from flatbed.tenants.kit import deadlines, idempotency, metrics
 from flatbed.tenants.kit.audit import mutation
@@ -30,10 +24,8 @@ from flatbed.tenants.kit.clock import system_now
 from flatbed.tenants.kit.crypto import Keyring
 from flatbed.tenants.kit.database.kernel_tables import AuditEntry, Deadline, IdempotencyKey
 from flatbed.tenants.kit.database.session import TenantSession
-from flatbed.tenants.kit.database.urls import Plain
 from flatbed.tenants.kit.deadlines import DeadlineHandlers, schedule
 from flatbed.tenants.kit.ids import uuid7
-from flatbed.tenants.kit.jobs import housekeeping
 from flatbed.tenants.kit.jobs.queue import enqueue
 from flatbed.tenants.kit.problems import ConflictError
 from flatbed.tenants.kit.sweep import Poller
@@ -346,56 +338,3 @@ class TestPurge:
         for tenant_id in world.tenants:
             async with world.reading(tenant_id) as reading:
                 assert (await reading.scalars(select(IdempotencyKey.key))).all() == ["young"]
-
-
-class TestPurgeJobLog:
-    async def test_old_rows_that_were_counted_go_in_batches_and_a_held_job_keeps_its_own(
-        self, world: World, admin_connection: Plain, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(housekeeping, "PURGED_AT_ONCE", 2)
-        job, held = f"job-{uuid7()}", 987_654_321
-        days = housekeeping.LIFETIME.days
-        await admin_connection.execute(
-            "INSERT INTO pgqueuer (id, priority, status, entrypoint, created, updated)"
-            " VALUES ($1, 0, 'failed', $2, NOW(), NOW())",
-            held,
-            job,
-        )
-        rows = [
-            *((-number, days + 1, True, "old") for number in range(1, 6)),
-            (-6, days - 1, True, "young"),
-            (-7, days + 1, False, "uncounted"),
-            (held, days + 1, True, "held"),
-        ]
-        for job_id, age, aggregated, word in rows:
-            await admin_connection.execute(
-                "INSERT INTO pgqueuer_log"
-                " (job_id, status, priority, entrypoint, created, aggregated)"
-                " VALUES ($1, 'successful', 0, $2, NOW() - $3::interval, $4)",
-                job_id,
-                f"{job} {word}",
-                timedelta(days=age),
-                aggregated,
-            )
-        try:
-            async with working(world, {}):
-
-                async def gone() -> bool:
-                    return "old" not in await _logged(admin_connection, job)
-
-                await until(gone)
-            assert await _logged(admin_connection, job) == ["held", "uncounted", "young"]
-            await admin_connection.execute("DELETE FROM pgqueuer WHERE id = $1", held)
-            await purge_job_log(world.database)
-            assert await _logged(admin_connection, job) == ["uncounted", "young"]
-        finally:
-            await admin_connection.execute("DELETE FROM pgqueuer WHERE id = $1", held)
-
-
-async def _logged(connection: Plain, job: str) -> list[str]:
-    found = await connection.fetch(
-        "SELECT DISTINCT split_part(entrypoint, ' ', 2) AS word FROM pgqueuer_log"
-        " WHERE starts_with(entrypoint, $1) ORDER BY word",
-        job,
-    )
-    return [row["word"] for row in found]
