@@ -28,6 +28,9 @@ from flatbed.app.worker import run_worker
 from tests.api.support import BASE_URL, new_world
 from tests.support.postgres import TestDatabase
 
+# Its worker does all that waits, also for what other tests have left.
+pytestmark = pytest.mark.own_database
+
 GOLDEN_FILE = Path(__file__).parents[1] / "golden" / "timeline.json"
 SMALL = Size(companies=9, untouched=2, groups=1, twins=1, days=45)
 

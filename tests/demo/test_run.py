@@ -15,6 +15,9 @@ from flatbed.app.demo.client import DemoError
 from tests.api.support import SECRET
 from tests.support.postgres import TestDatabase
 
+# Its worker does all that waits, also for what other tests have left.
+pytestmark = pytest.mark.own_database
+
 SECONDS = 240
 
 
