@@ -23,6 +23,8 @@ from flatbed.tenants.kit.sweep import Poller
 from tests.api.support import SECRET, Isv, World
 from tests.support.postgres import TestDatabase
 
+pytestmark = pytest.mark.own_database
+
 CALLER = Caller("system:test", "")
 HELD = "UPDATE pgqueuer SET status = 'failed', attempts = 6 WHERE entrypoint = $1"
 

@@ -5,15 +5,15 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from flatbed.tenants.kit.database.engine import Database, create_engine
 from flatbed.tenants.kit.database.urls import connect
 from tests.billing.proof.collecting import CollectingMachine
 from tests.billing.proof.machine import BillingMachine
+from tests.support.engines import opened
 from tests.support.postgres import TestDatabase
 
 SEED = int(os.environ.get("FLATBED_PROOF_SEED", "20261129"))
@@ -30,18 +30,15 @@ def bench_of(
         """The machine on this test's loop and database."""
 
     with asyncio.Runner() as runner:
-
-        async def opened() -> Database:
-            return Database(create_engine(database.app_url, pool_size=8))
-
-        engine = runner.run(opened())
+        things = AsyncExitStack()
+        engine = runner.run(things.enter_async_context(opened(database.app_url, pool_size=8)))
         admin = runner.run(connect(database.admin_url))
         Bench.runner = runner
         Bench.shared = engine, admin
         Bench.tally = Counter()
         yield Bench
         runner.run(admin.close())
-        runner.run(engine.close())
+        runner.run(things.aclose())
 
 
 def run(

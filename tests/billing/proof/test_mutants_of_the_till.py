@@ -181,7 +181,7 @@ MUTANTS: tuple[tuple[Patch, int], ...] = (
     (finalized_unread, 0),
     (credited_blindly, 22),
     (told_by_the_event, 0),
-    (handled_first, 25),
+    (handled_first, 22),
     (gaps_by_the_newest, 0),
     (credits_uncollected, 0),
     (floated, 0),
