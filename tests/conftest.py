@@ -27,10 +27,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Python's own, which asyncio would replace around each test and each fixture.
+    """What Python does by itself; asyncio replaces only Python's own handler, and leaves this one.
 
-    To put it back, it writes down what a fixture returned, of which it makes no use: the whole
-    program, with its tables. That was a tenth of the time of the tests of pages.
+    Around each test and each fixture it would put its own there, and Python 3.11 then writes down
+    what the fixture returned, for an error that nobody sees: the whole program, with its tables,
+    which is slow. Ctrl-C ends the run all the same, without cancelling the test's task first.
     """
     signal.default_int_handler(number, frame)
 
@@ -51,8 +52,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with the tests at scale, and deselect the long forms unless RUN_LONG=1.
 
-    What comes first is all done by one process: another one would wait while this one fills the
-    realms that they share.
+    In a whole run, what comes first is all done by one process: another one would wait while this
+    one fills the realms that they share.
     """
     items.sort(key=lambda item: _SCALE not in item.path.parents)
     if os.environ.get("RUN_LONG") == "1":

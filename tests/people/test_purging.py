@@ -72,7 +72,7 @@ class TestPurge:
             async with world.program.database.login(caller=CALLER) as session:
                 return await PURGES[table](session, system_now())
 
-        # Other tests share the table.
+        # The tests of this file share the table.
         while await purged():
             pass
         monkeypatch.setattr(purging, "AT_ONCE", 2)

@@ -86,7 +86,7 @@ class Suite:
         return suite
 
     def database(self, process: str) -> TestDatabase:
-        """Return a fresh copy of the template for one process (`gw0`, `main`)."""
+        """Return a fresh copy of the template for a process (`gw0`, `main`, `gw0_own`)."""
         return _in_thread(self._copy(self._admin_url(), self._name(process)))
 
     def drop(self, process: str) -> None:

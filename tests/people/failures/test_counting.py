@@ -230,7 +230,7 @@ class TestPurge:
             async with scene.failures.database.login(caller=CALLER) as session:
                 return await repository.purge_failures(session, later)
 
-        # Other tests share the table.
+        # The tests of this file share the table.
         while await purged():
             pass
         monkeypatch.setattr(purging, "AT_ONCE", 2)
