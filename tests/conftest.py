@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -67,10 +68,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def shared_database(request: pytest.FixtureRequest) -> Iterator[TestDatabase]:
     """This process's own database, migrated to the newest revision."""
-    suite = request.config.stash[_SUITE]
-    process = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    yield suite.database(process)
-    suite.drop(process)
+    with _copied(request.config) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -79,10 +78,15 @@ def database(request: pytest.FixtureRequest) -> Iterator[TestDatabase]:
     if request.node.get_closest_marker("own_database") is None:
         yield request.getfixturevalue("shared_database")
         return
-    suite = request.config.stash[_SUITE]
-    process = f"{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_own"
-    yield suite.database(process)
-    suite.drop(process)
+    with _copied(request.config, "_own") as made:
+        yield made
+
+
+@contextmanager
+def _copied(config: pytest.Config, kind: str = "") -> Iterator[TestDatabase]:
+    suite, name = config.stash[_SUITE], os.environ.get("PYTEST_XDIST_WORKER", "main") + kind
+    yield suite.database(name)
+    suite.drop(name)
 
 
 @pytest_asyncio.fixture

@@ -144,8 +144,7 @@ class Crew:
         if place.at_start:
             await self._start_armed(place, spec)
         else:
-            # Counted first: what comes by itself, a webhook or a job, may pass as soon as it is
-            # armed.
+            # Counted first: a webhook or a job comes by itself, and may pass once it is armed.
             before = self.house.children[place.role].fired()
             await self.house.arm(place.role, spec)
         child = self.house.children[place.role]

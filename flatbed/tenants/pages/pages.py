@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -30,6 +30,14 @@ STYLE_PATH: Final = f"/assets/flatbed-{hashlib.sha256(STYLE).hexdigest()[:16]}.c
 BEFORE: Final = "__Host-flatbed-pre"
 """The cookie of a browser that has not signed in: what its forms are bound to."""
 LOCALES: Final = "ui_locales"
+# Of the module: each is compiled once in a process.
+_TEMPLATES: Final = Environment(
+    loader=FileSystemLoader(FOLDER / "templates"),
+    autoescape=select_autoescape(default=True, default_for_string=True),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 _DATES: Final[Mapping[Language, str]] = {"en": "en_GB", "de": "de"}
 """Whose dates a language has: days before months, also in English."""
 SEE_OTHER: Final = 303
@@ -80,13 +88,12 @@ class Pages:
 
     keyring: Keyring
     origin: str
-    environment: Environment = field(repr=False)
 
     @classmethod
     def of(cls, keyring: Keyring, public_url: str) -> Self:
         """The pages of a deployment."""
         parts = urlsplit(public_url)
-        return cls(keyring, f"{parts.scheme}://{parts.netloc}", _environment())
+        return cls(keyring, f"{parts.scheme}://{parts.netloc}")
 
     def reader(
         self, request: Request, *, binding: bytes | None = None, locale: str | None = None
@@ -138,7 +145,7 @@ class Pages:
             UnsafeSourceError: ``form_action`` is neither.
         """
         place = csrf.place_of(request)
-        html = self.environment.get_template(template).render(
+        html = _TEMPLATES.get_template(template).render(
             t=partial(text, reader.language),
             language=reader.language,
             others=[
@@ -170,18 +177,6 @@ class Pages:
             ForgedFormError: he did not.
         """
         csrf.check(request, fields, self.keyring, reader.binding, self.origin)
-
-
-@cache
-def _environment() -> Environment:
-    """The templates, each compiled once in a process."""
-    return Environment(
-        loader=FileSystemLoader(FOLDER / "templates"),
-        autoescape=select_autoescape(default=True, default_for_string=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def _policy(form_action: str | None) -> str:
